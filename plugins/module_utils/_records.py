@@ -1,0 +1,336 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface of the records, and the shapes that cross it.
+
+Adapters: ``_records_postgres`` (a dsn); an HTTP adapter follows. Open one with ``_records_open.open_records``.
+All results are JSON-able: ids are UUID strings, times ISO-8601 strings in UTC, sizes bytes, durations seconds.
+Secret values are masked (``{name: MASK}``) everywhere but in the private part of a claim. All methods raise the errors of ``_errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Literal, NotRequired, Protocol, TypedDict
+
+MASK = "********"
+MASK_CHANGED = "******** (changed)"
+
+DEFAULT_PORT_RANGE = (22000, 22999)
+LEASE_SECONDS = 60
+RENEW_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a change would do; the result of ``_plan`` and of the ``plan_*`` methods.
+
+    action: none, create, update or delete (of the record planned for).
+    new_revision: whether the change makes a revision. zero_downtime: whether running servers go on answering meanwhile.
+    fields: dotted names of what differs, sorted. before/after: what differs, for ``diff`` (secrets masked).
+    version: the record's version that was read (None: it does not exist); hand it to ``apply_*`` to refuse a change in between.
+    """
+
+    action: Literal["none", "create", "update", "delete"]
+    new_revision: bool = False
+    zero_downtime: bool = True
+    fields: tuple[str, ...] = ()
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    version: int | None = None
+
+    @property
+    def changed(self) -> bool:
+        """True unless nothing is to be done."""
+        return self.action != "none"
+
+
+class Applied(TypedDict):
+    """Result of a change: what was done and how the record is now."""
+
+    changed: bool
+    deployment: dict[str, Any]
+    revision: dict[str, Any] | None  # the revision made by this change; None: none was made
+    plan: Plan
+
+
+class Owner(TypedDict, total=False):
+    """Who holds a claim: a process on a host (see ``_process.current_owner``)."""
+
+    host: str
+    boot_id: str
+    pid: int
+    start_time: int
+    user: str
+    label: str  # shown to people: user@host, pid
+
+
+class ClaimDeployment(TypedDict):
+    """The deployment in a claim."""
+
+    id: str
+    name: str
+    slug: str
+    workspace_id: str
+    status: str
+    active_revision_number: int | None
+    listener_id: str | None
+    url: str | None
+    skip_dump: bool
+
+
+class ClaimRevision(TypedDict):
+    """The revision to be applied. ``source_sha256`` is None for git until its commit was fetched, and for images."""
+
+    id: str
+    number: int
+    status: str
+    kind: str
+    source: str
+    source_sha256: str | None
+    repo_url: str | None
+    repo_ref: str | None
+    repo_commit_sha: str | None
+    langgraph_config_path: str | None
+    image_uri: str | None
+    flavour: str
+    api_version: str | None
+    has_lock: bool
+    resource_spec: dict[str, Any]
+
+
+class ClaimPublic(TypedDict):
+    """The part of a claim that may be shown: no secret in it."""
+
+    claim_id: str  # in a preview: "" (nothing was claimed)
+    epoch: int
+    seconds_left: float
+    action: Literal["apply", "delete"]
+    reason: Literal["due", "named"]
+    preview: bool
+    deployment: ClaimDeployment
+    revision: ClaimRevision | None  # None: a delete of a deployment that never had one
+    keep_revisions: list[int]  # numbers whose directories hosts keep
+    placements: dict[str, dict[str, dict[str, int]]]  # host key -> role -> slot -> port
+    claim_file: NotRequired[str]  # added by the module work_claim
+
+
+class ClaimPrivate(TypedDict):
+    """The part of a claim that is written to a file with mode 0600 and shown nowhere."""
+
+    env: dict[str, str]
+    secrets: dict[str, str]
+    lock: str | None
+    database_password: str | None  # None only in a preview, before the first claim made them
+    redis_password: str | None
+
+
+class Claim(TypedDict):
+    """An exclusive, leased right to work on one deployment."""
+
+    public: ClaimPublic
+    private: ClaimPrivate
+
+
+class Renewed(TypedDict):
+    """Answer to a renewal."""
+
+    seconds_left: float
+    interrupt_requested: bool
+
+
+class Reported(TypedDict):
+    """Answer to a report. ``revision``: the claim's revision as it is now (None on a delete without one)."""
+
+    revision: dict[str, Any] | None
+    interrupt_requested: bool
+    changed: bool
+
+
+class Wanted(TypedDict):
+    """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``... ``port`` fixes it."""
+
+    role: str
+    slot: str
+    port: NotRequired[int]
+
+
+class LogEntry(TypedDict, total=False):
+    """A line of a log. ``seq`` is the caller's counter within the claim and type: the same one twice is stored once."""
+
+    seq: int
+    timestamp: str  # ISO-8601; default: now
+    level: str  # DEBUG INFO WARNING ERROR CRITICAL
+    message: str
+
+
+class SchemaStatus(TypedDict):
+    """Versions of schema and code; ``version`` 0: there is no schema yet."""
+
+    version: int
+    code_version: int
+    minimum_code: int
+    up_to_date: bool
+
+
+class Records(Protocol):
+    """Deployments, revisions, listeners, sources, claims and placements of one workspace."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+    # -- deployments ---------------------------------------------------------------------------------------------
+    def deployment(self, name_or_id: str) -> dict[str, Any] | None:
+        """The deployment, or None.
+
+        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url, resource_spec, listener_id},
+        source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path, repo_commit_sha} (of the latest revision),
+        source_sha256, env, secrets, flavour, api_version, url, listener_id, listener (its compute_id), latest_revision_id,
+        latest_revision_number, latest_revision_status, active_revision_id, active_revision_number, cause (of a failed delete), health,
+        claim {held, owner, since, until, epoch}, version, created_at, updated_at}
+        """
+
+    def deployments(
+        self, name: str | None = None, name_contains: str | None = None, status: str | None = None, limit: int = 20, offset: int = 0
+    ) -> list[dict[str, Any]]:
+        """Deployments as ``deployment()`` gives them, newest first. limit 1..100."""
+
+    def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+        """What ``apply_deployment``/``delete_deployment`` would do; reads only.
+
+        desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env, secrets, resource_spec, flavour,
+        api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or computed only, in check mode), message.
+        None or missing = not asked; ``env`` and ``secrets`` replace the whole map when given; a secret with the value MASK = unchanged.
+        """
+
+    def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
+        """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if it is not the current one."""
+
+    def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
+        """Ask for the delete (AWAITING_DELETE; a never placed one, or ``force``, goes at once). None: there is none (any more)."""
+
+    # -- revisions -----------------------------------------------------------------------------------------------
+    def revision(self, deployment: str, number_or_id: int | str | None = None) -> dict[str, Any] | None:
+        """A revision (None: the latest) or None.
+
+        {id, deployment_id, deployment, number, kind, rollback_of (a number), author, message, status, cause, log_tail, source,
+        source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env, secrets, flavour, api_version, has_lock,
+        repo_commit_sha, timings {STATUS: time}, pinned, active (bool), interrupt_requested, created_at, updated_at}
+        """
+
+    def revisions(self, deployment: str, status: Sequence[str] | None = None, limit: int = 20, offset: int = 0) -> list[dict[str, Any]]:
+        """Revisions of a deployment, newest first. NotFound: no such deployment."""
+
+    def plan_activation(self, deployment: str, number: int, secrets: Literal["current", "of_revision"] = "current") -> Plan:
+        """What ``activate_revision`` would do."""
+
+    def activate_revision(
+        self, deployment: str, number: int, secrets: Literal["current", "of_revision"] = "current", message: str | None = None
+    ) -> Applied:
+        """Nothing if the active or pending revision is ``number`` or a rollback to it; else a new revision made from it."""
+
+    def redeploy_revision(self, deployment: str, number: int | None = None, message: str | None = None) -> Applied:
+        """A new revision that repeats ``number`` (default: the latest)."""
+
+    def interrupt_revision(self, deployment: str, number: int | None = None) -> Applied:
+        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it). Default: the latest."""
+
+    def pin_revision(self, deployment: str, number: int, pinned: bool = True) -> Applied:
+        """Exempt a revision from pruning on the hosts (or not any more)."""
+
+    # -- listeners and workspaces --------------------------------------------------------------------------------
+    def listener(self, name_or_id: str) -> dict[str, Any] | None:
+        """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments (count),
+        record_version, created_at, updated_at}"""
+
+    def listeners(self, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+        """Listeners of the workspace by compute_id."""
+
+    def plan_listener(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+        """desired: compute_id*, compute_type (hosts|k8s), compute_config, version. Plan.version = record_version."""
+
+    def apply_listener(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
+        """Create or update; gives {changed, listener, plan}."""
+
+    def delete_listener(self, name_or_id: str) -> bool:
+        """Whether there was one. Conflict while deployments use it."""
+
+    def workspaces(self) -> list[dict[str, Any]]:
+        """{id, name, created_at} of all workspaces."""
+
+    def apply_workspace(self, name: str) -> dict[str, Any]:
+        """{changed, workspace}; creates it when missing."""
+
+    # -- sources -------------------------------------------------------------------------------------------------
+    def put_source(self, fileobj: BinaryIO) -> dict[str, Any]:
+        """Store a gzip tarball: {sha256, size, changed}. InvalidInput if it is none, leaves its folder or is too big."""
+
+    def open_source(self, sha256: str) -> Iterator[bytes]:
+        """Its bytes in chunks. NotFound if it is not stored."""
+
+    def has_source(self, sha256: str) -> bool:
+        """Whether it is stored."""
+
+    # -- schema --------------------------------------------------------------------------------------------------
+    def schema_status(self) -> SchemaStatus:
+        """Versions; works without a schema."""
+
+    def migrate(self) -> dict[str, Any]:
+        """Bring the schema up to date: SchemaStatus plus {changed, applied: [versions]}."""
+
+    # -- work ----------------------------------------------------------------------------------------------------
+    def claim(
+        self,
+        deployments: Sequence[str] | None = None,
+        listener: str | None = None,
+        *,
+        owner: Owner,
+        takeover: bool = False,
+        preview: bool = False,
+        limit: int | None = None,
+        is_dead: Callable[[Mapping[str, Any]], bool] | None = None,
+    ) -> list[Claim]:
+        """Claim work.
+
+        deployments None: what is due (of the listener; without one: of deployments that have none). Names, or ``["all"]``: those, due or not.
+        Named ones that somebody holds raise Held unless takeover, or ``is_dead(owner)`` (default: ``_process.is_dead``). Unknown: NotFound.
+        preview: reads only; no lease, no change. limit: at most so many (due mode).
+        """
+
+    def renew(self, claim_id: str, epoch: int) -> Renewed:
+        """Lease for LEASE_SECONDS more. StaleClaim: stop working."""
+
+    def report(
+        self,
+        claim_id: str,
+        epoch: int,
+        status: str | None = None,
+        *,
+        cause: str | None = None,
+        log_tail: str | None = None,
+        url: str | None = None,
+        lock: str | None = None,
+        repo_commit_sha: str | None = None,
+        source_sha256: str | None = None,
+        health: Mapping[str, Any] | None = None,
+        release: bool = False,
+    ) -> Reported:
+        """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``. None: as it is.
+
+        On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url and health.
+        release ends the claim (in the same transaction, after the status). StaleClaim: stop working.
+        """
+
+    def place(
+        self, claim_id: str, epoch: int, host_key: str, wanted: Iterable[Wanted], port_range: tuple[int, int] = DEFAULT_PORT_RANGE
+    ) -> dict[str, dict[str, int]]:
+        """Ports of the deployment on a host: {role: {slot: port}}, all of them. Stable while they lie in the range (or equal ``port``)."""
+
+    def append_logs(self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]) -> int:
+        """How many lines were new. Lines stay readable through ``logs``; a claim that has ended may still append."""
+
+    def logs(
+        self, deployment: str, number: int | None = None, type: Literal["build", "deploy"] = "deploy", after: str | None = None, limit: int = 50
+    ) -> dict[str, Any]:
+        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000. number None: of the whole deployment."""
