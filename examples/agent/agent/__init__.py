@@ -1,0 +1,1 @@
+"""A LangGraph agent that needs no model key and no network."""
