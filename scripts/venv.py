@@ -77,7 +77,7 @@ def run(*command: str | Path, **environment: str) -> None:
 
 
 def certificates(python: Path) -> dict[str, str]:
-    """Environment that makes an old pip trust the system's certificates, as newer ones do: a company's own CA is there."""
+    """Environment that makes an old pip trust the system's certificates as newer ones do: a company's CA is there."""
     named = {"PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & os.environ.keys()
     question = [str(python), "-m", "pip", "config", "get", "global.cert"]
     configured = subprocess.run(question, capture_output=True, check=False)
@@ -96,7 +96,7 @@ def make(level: str) -> None:
         pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
         run(python, *pip, "--no-deps", "--require-hashes", "-r", "bootstrap.txt", **certificates(python))
         marker.write_text(version)
-    sync = [VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", python]
+    sync: list[str | Path] = [VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", python]
     run(*sync, *(f"{name}.txt" for name in ["bootstrap", *LISTS[level]]), UV_SYSTEM_CERTS="1")
     link_collection(python)
     (VENV / "stamp").write_text(f"{level} {fingerprint(level)}\n")

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands as counted test cases: a layer that is more than one pytest run is a list of named steps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TAIL_LINES = 60
+
+
+def reports_folder(layer: str) -> Path:
+    """Folder whose junit files are a layer's counts: $REPORTS as tests/run gives it, else build/logs/<layer>.d."""
+    folder = Path(os.environ.get("REPORTS") or ROOT / "build" / "logs" / f"{layer}.d")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Steps:
+    """Runs steps one after another, shows their output, goes on after a failure, and leaves one junit file."""
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        self.reports = reports_folder(layer)
+        self.cases: list[ET.Element] = []
+        self.failed = 0
+
+    def step(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        junit: bool = False,
+    ) -> bool:
+        """Run a command as one test case; True when it succeeded.
+
+        A step that writes its own junit file into `reports` says junit=True and is then a case only if it failed
+        without reporting a failure there (a crash before the first test).
+        """
+        print(f"-- {self.layer}: {name}", flush=True)
+        before = self._reported_failures()
+        started = time.monotonic()
+        tail: list[str] = []
+        words = [str(word) for word in command]
+        environment = None if env is None else {**os.environ, **env}
+        try:
+            with subprocess.Popen(
+                words,
+                cwd=cwd or ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            ) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+                    tail = [*tail[1 - TAIL_LINES :], line]
+            status = process.returncode
+        except OSError as error:
+            status, tail = 127, [f"{words[0]}: {error}\n"]
+            print(tail[0], end="", flush=True)
+        passed = status == 0
+        told = junit and self._reported_failures() > before
+        if not (junit and passed) and not told:
+            self.record(name, time.monotonic() - started, None if passed else f"status {status}\n{''.join(tail)}")
+        elif told:
+            self.failed += 1
+        return passed
+
+    def record(self, name: str, seconds: float, failure: str | None = None, skipped: str | None = None) -> None:
+        """Note a case that was decided elsewhere: passed, failed with a text, or skipped with a reason."""
+        case = ET.Element("testcase", classname=self.layer, name=name, time=f"{seconds:.3f}")
+        if failure is not None:
+            self.failed += 1
+            ET.SubElement(case, "failure", message=failure.splitlines()[0]).text = _printable(failure)
+            print(f"-- {self.layer}: FAILED {name}: {failure.splitlines()[0]}", flush=True)
+        elif skipped is not None:
+            ET.SubElement(case, "skipped", message=skipped)
+            print(f"-- {self.layer}: skipped {name}: {skipped}", flush=True)
+        self.cases.append(case)
+
+    def finish(self) -> int:
+        """Write the junit file; the exit status of the layer."""
+        if self.cases:
+            suite = ET.Element("testsuite", name=self.layer)
+            suite.extend(self.cases)
+            ET.ElementTree(suite).write(self.reports / "steps.xml", encoding="utf-8", xml_declaration=True)
+        return 1 if self.failed else 0
+
+    def _reported_failures(self) -> int:
+        return count(self.reports)["failed"]
+
+
+def count(folder: Path) -> dict[str, int]:
+    """Sum of the junit files of a folder: {passed, failed, skipped}; an unreadable file is one failure."""
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for path in sorted(folder.rglob("*.xml")):
+        try:
+            cases = list(ET.parse(path).iter("testcase"))
+        except ET.ParseError:
+            total["failed"] += 1
+            continue
+        for case in cases:
+            if case.find("failure") is not None or case.find("error") is not None:
+                total["failed"] += 1
+            elif case.find("skipped") is not None:
+                total["skipped"] += 1
+            else:
+                total["passed"] += 1
+    return total
+
+
+def _printable(text: str) -> str:
+    """Drop what XML cannot hold (control characters of coloured output)."""
+    return "".join(char for char in text if char in "\t\n" or char >= " ")
