@@ -15,13 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+
 NAME = re.compile(r"^[A-Za-z0-9_.-]+(@[A-Za-z0-9_.-]*)?$")
 
 #: Runs a command: argv -> (exit status, standard output, standard error).
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 
-class ServiceError(Exception):
+class ServiceError(HostError):
     """A service could not be handled; the message is one sentence that names it."""
 
 
@@ -95,7 +97,9 @@ class Services(Protocol):
 def check_name(name: str) -> str:
     """Return ``name`` if it is a safe unit name, else raise ServiceError."""
     if not NAME.match(name):
-        raise ServiceError(f"'{name}' is not a valid name of a service: use letters, digits, '_', '.', '-' and one '@'.")
+        raise ServiceError(
+            f"'{name}' is not a valid name of a service: use letters, digits, '_', '.', '-' and one '@'."
+        )
     return name
 
 
@@ -112,8 +116,12 @@ def open_services(platform: str, supervisor_dir: str | None = None, run: Run | N
         return SystemdServices(run=run)
     if platform == "supervisor":
         if not supervisor_dir:
-            raise ServiceError("The platform 'supervisor' needs supervisor_dir, the directory of its socket and conf.d.")
-        from ansible_collections.selfhosted.langgraph.plugins.module_utils._services_supervisor import SupervisorServices
+            raise ServiceError(
+                "The platform 'supervisor' needs supervisor_dir, the directory of its socket and conf.d."
+            )
+        from ansible_collections.selfhosted.langgraph.plugins.module_utils._services_supervisor import (
+            SupervisorServices,
+        )
 
         return SupervisorServices(supervisor_dir)
     raise ServiceError(f"Unknown platform '{platform}': use 'systemd' or 'supervisor'.")

@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import (
     Run,
@@ -155,7 +155,10 @@ class SystemdServices:
 
     def list(self, prefix: str) -> list[str]:
         check_name(prefix)
-        names = {os.path.basename(p)[: -len(".service")] for p in glob.glob(os.path.join(self._unit_dir, f"{prefix}*.service"))}
+        names = {
+            os.path.basename(p)[: -len(".service")]
+            for p in glob.glob(os.path.join(self._unit_dir, f"{prefix}*.service"))
+        }
         code, out, _err = self._run(
             ["systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", f"{prefix}*.service"]
         )
@@ -173,9 +176,16 @@ class SystemdServices:
 
     def log_tail(self, name: str, lines: int = 40, since: float | None = None) -> str:
         self._run(["journalctl", "--sync"])
-        argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", f"--unit={check_name(name)}.service"]
+        argv = [
+            "journalctl",
+            "--no-pager",
+            "--quiet",
+            "--output=cat",
+            f"--lines={lines}",
+            f"--unit={check_name(name)}.service",
+        ]
         if since:
-            argv.append(f"--since={datetime.fromtimestamp(since, timezone.utc):%Y-%m-%d %H:%M:%S.%f} UTC")
+            argv.append(f"--since={datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M:%S.%f} UTC")
         code, out, err = self._run(argv)
         return out.rstrip("\n") if code == 0 else f"(the journal of {name} cannot be read: {err.strip()})"
 
