@@ -5,7 +5,8 @@
 
 Adapters: ``_records_postgres`` (a dsn); an HTTP adapter follows. Open one with ``_records_open.open_records``.
 All results are JSON-able: ids are UUID strings, times ISO-8601 strings in UTC, sizes bytes, durations seconds.
-Secret values are masked (``{name: MASK}``) everywhere but in the private part of a claim. All methods raise the errors of ``_errors``.
+Secret values are masked (``{name: MASK}``) everywhere but in the private part of a claim. All methods raise the
+errors of ``_errors``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Plan:
     action: none, create, update or delete (of the record planned for).
     new_revision: whether the change makes a revision. zero_downtime: whether running servers go on answering meanwhile.
     fields: dotted names of what differs, sorted. before/after: what differs, for ``diff`` (secrets masked).
-    version: the record's version that was read (None: it does not exist); hand it to ``apply_*`` to refuse a change in between.
+    version: the record's version that was read (None: it does not exist); hand it to ``apply_*`` to refuse a
+    change in between.
     """
 
     action: Literal["none", "create", "update", "delete"]
@@ -149,7 +151,8 @@ class Reported(TypedDict):
 
 
 class Wanted(TypedDict):
-    """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``... ``port`` fixes it."""
+    """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``...
+    ``port`` fixes it."""
 
     role: str
     slot: str
@@ -184,57 +187,83 @@ class Records(Protocol):
     def deployment(self, name_or_id: str) -> dict[str, Any] | None:
         """The deployment, or None.
 
-        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url, resource_spec, listener_id},
-        source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path, repo_commit_sha} (of the latest revision),
-        source_sha256, env, secrets, flavour, api_version, url, listener_id, listener (its compute_id), latest_revision_id,
-        latest_revision_number, latest_revision_status, active_revision_id, active_revision_number, cause (of a failed delete), health,
+        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url,
+        resource_spec, listener_id},
+        source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path,
+        repo_commit_sha} (of the latest revision),
+        source_sha256, env, secrets, flavour, api_version, url, listener_id, listener (its compute_id),
+        latest_revision_id,
+        latest_revision_number, latest_revision_status, active_revision_id, active_revision_number, cause (of
+        a failed delete), health,
         claim {held, owner, since, until, epoch}, version, created_at, updated_at}
         """
 
     def deployments(
-        self, name: str | None = None, name_contains: str | None = None, status: str | None = None, limit: int = 20, offset: int = 0
+        self,
+        name: str | None = None,
+        name_contains: str | None = None,
+        status: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Deployments as ``deployment()`` gives them, newest first. limit 1..100."""
 
     def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
         """What ``apply_deployment``/``delete_deployment`` would do; reads only.
 
-        desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env, secrets, resource_spec, flavour,
-        api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or computed only, in check mode), message.
-        None or missing = not asked; ``env`` and ``secrets`` replace the whole map when given; a secret with the value MASK = unchanged.
+        desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env,
+        secrets, resource_spec, flavour,
+        api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or computed only, in check
+        mode), message.
+        None or missing = not asked; ``env`` and ``secrets`` replace the whole map when given; a secret with
+        the value MASK = unchanged.
         """
 
     def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
-        """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if it is not the current one."""
+        """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if
+        it is not the current one."""
 
     def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
-        """Ask for the delete (AWAITING_DELETE; a never placed one, or ``force``, goes at once). None: there is none (any more)."""
+        """Ask for the delete (AWAITING_DELETE; a never placed one, or ``force``, goes at once). None: there
+        is none (any more)."""
 
     # -- revisions -----------------------------------------------------------------------------------------------
     def revision(self, deployment: str, number_or_id: int | str | None = None) -> dict[str, Any] | None:
         """A revision (None: the latest) or None.
 
-        {id, deployment_id, deployment, number, kind, rollback_of (a number), author, message, status, cause, log_tail, source,
-        source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env, secrets, flavour, api_version, has_lock,
+        {id, deployment_id, deployment, number, kind, rollback_of (a number), author, message, status, cause,
+        log_tail, source,
+        source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env, secrets,
+        flavour, api_version, has_lock,
         repo_commit_sha, timings {STATUS: time}, pinned, active (bool), interrupt_requested, created_at, updated_at}
         """
 
-    def revisions(self, deployment: str, status: Sequence[str] | None = None, limit: int = 20, offset: int = 0) -> list[dict[str, Any]]:
+    def revisions(
+        self, deployment: str, status: Sequence[str] | None = None, limit: int = 20, offset: int = 0
+    ) -> list[dict[str, Any]]:
         """Revisions of a deployment, newest first. NotFound: no such deployment."""
 
-    def plan_activation(self, deployment: str, number: int, secrets: Literal["current", "of_revision"] = "current") -> Plan:
+    def plan_activation(
+        self, deployment: str, number: int, secrets: Literal["current", "of_revision"] = "current"
+    ) -> Plan:
         """What ``activate_revision`` would do."""
 
     def activate_revision(
-        self, deployment: str, number: int, secrets: Literal["current", "of_revision"] = "current", message: str | None = None
+        self,
+        deployment: str,
+        number: int,
+        secrets: Literal["current", "of_revision"] = "current",
+        message: str | None = None,
     ) -> Applied:
-        """Nothing if the active or pending revision is ``number`` or a rollback to it; else a new revision made from it."""
+        """Nothing if the active or pending revision is ``number`` or a rollback to it; else a new revision
+        made from it."""
 
     def redeploy_revision(self, deployment: str, number: int | None = None, message: str | None = None) -> Applied:
         """A new revision that repeats ``number`` (default: the latest)."""
 
     def interrupt_revision(self, deployment: str, number: int | None = None) -> Applied:
-        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it). Default: the latest."""
+        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it).
+        Default: the latest."""
 
     def pin_revision(self, deployment: str, number: int, pinned: bool = True) -> Applied:
         """Exempt a revision from pruning on the hosts (or not any more)."""
@@ -264,7 +293,8 @@ class Records(Protocol):
 
     # -- sources -------------------------------------------------------------------------------------------------
     def put_source(self, fileobj: BinaryIO) -> dict[str, Any]:
-        """Store a gzip tarball: {sha256, size, changed}. InvalidInput if it is none, leaves its folder or is too big."""
+        """Store a gzip tarball: {sha256, size, changed}. InvalidInput if it is none, leaves its folder or is
+        too big."""
 
     def open_source(self, sha256: str) -> Iterator[bytes]:
         """Its bytes in chunks. NotFound if it is not stored."""
@@ -293,8 +323,10 @@ class Records(Protocol):
     ) -> list[Claim]:
         """Claim work.
 
-        deployments None: what is due (of the listener; without one: of deployments that have none). Names, or ``["all"]``: those, due or not.
-        Named ones that somebody holds raise Held unless takeover, or ``is_dead(owner)`` (default: ``_process.is_dead``). Unknown: NotFound.
+        deployments None: what is due (of the listener; without one: of deployments that have none). Names, or
+        ``["all"]``: those, due or not.
+        Named ones that somebody holds raise Held unless takeover, or ``is_dead(owner)`` (default:
+        ``_process.is_dead``). Unknown: NotFound.
         preview: reads only; no lease, no change. limit: at most so many (due mode).
         """
 
@@ -316,21 +348,36 @@ class Records(Protocol):
         health: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Reported:
-        """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``. None: as it is.
+        """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``.
+        None: as it is.
 
         On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url and health.
         release ends the claim (in the same transaction, after the status). StaleClaim: stop working.
         """
 
     def place(
-        self, claim_id: str, epoch: int, host_key: str, wanted: Iterable[Wanted], port_range: tuple[int, int] = DEFAULT_PORT_RANGE
+        self,
+        claim_id: str,
+        epoch: int,
+        host_key: str,
+        wanted: Iterable[Wanted],
+        port_range: tuple[int, int] = DEFAULT_PORT_RANGE,
     ) -> dict[str, dict[str, int]]:
-        """Ports of the deployment on a host: {role: {slot: port}}, all of them. Stable while they lie in the range (or equal ``port``)."""
+        """Ports of the deployment on a host: {role: {slot: port}}, all of them. Stable while they lie in the
+        range (or equal ``port``)."""
 
-    def append_logs(self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]) -> int:
+    def append_logs(
+        self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]
+    ) -> int:
         """How many lines were new. Lines stay readable through ``logs``; a claim that has ended may still append."""
 
     def logs(
-        self, deployment: str, number: int | None = None, type: Literal["build", "deploy"] = "deploy", after: str | None = None, limit: int = 50
+        self,
+        deployment: str,
+        number: int | None = None,
+        type: Literal["build", "deploy"] = "deploy",
+        after: str | None = None,
+        limit: int = 50,
     ) -> dict[str, Any]:
-        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000. number None: of the whole deployment."""
+        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000.
+        number None: of the whole deployment."""
