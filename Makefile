@@ -33,10 +33,10 @@ check: venv ## the inner loop: ruff, mypy, import rule, unit tests
 	@tests/check
 
 test: ## every layer of tests; installs what it needs (root on Debian)
-	@PYTHON="$(PYTHON)" tests/run
+	@test -n "$(PYTHON)" && PYTHON="$(PYTHON)" "$(PYTHON)" tests/run
 
 $(LAYERS:%=test-%): test-%:
-	@PYTHON="$(PYTHON)" tests/run $*
+	@test -n "$(PYTHON)" && PYTHON="$(PYTHON)" "$(PYTHON)" tests/run $*
 
 benchmark: venv ## measure, and print the table of figures with their targets
 	@python tests/benchmarks/run
