@@ -1,0 +1,125 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run a playbook of the collection: a line for each step, everything else in a log."""
+
+from __future__ import annotations
+
+import locale
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import IO
+
+from progress import Progress
+from settings import CHECKOUT, VENV, QuickstartError, Settings
+
+#: Variables of the environment that would change what the playbook does.
+FOREIGN = re.compile(r"^(ANSIBLE_|LANGGRAPH_(?!QUICKSTART)|LANGSMITH_|LANGCHAIN_|PYTHON)")
+#: Tasks that take long enough to be told as a step of their own.
+TOLD = {
+    "Stage the revision": "Building the server's environment",
+    "Start and gate": "Starting the server and waiting until it answers",
+    "Switch": "Letting it serve",
+}
+_HEADER = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$")
+_RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
+
+
+@dataclass
+class Outcome:
+    status: int
+    changed: int
+    failure: str
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The user's environment without what is meant for other tools; Ansible's own files stay in the quickstart."""
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
+    kept |= {
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
+        "ANSIBLE_CONFIG": os.devnull,
+        "ANSIBLE_HOME": str(settings.directory / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(settings.directory / "ansible" / "tmp"),
+        "ANSIBLE_REMOTE_TEMP": str(settings.directory / "ansible" / "tmp"),
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_RETRY_FILES_ENABLED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "UV_SYSTEM_CERTS": "1",
+    }
+    if "utf-8" not in locale.getpreferredencoding(False).lower() or not {"LANG", "LC_ALL", "LC_CTYPE"} & kept.keys():
+        kept["LC_ALL"] = "C.UTF-8"  # Ansible refuses any other encoding
+    return kept
+
+
+def run(settings: Settings, progress: Progress) -> Outcome:
+    """Run playbooks/quickstart.yml with the inventory of the quickstart."""
+    command = [str(VENV / "bin" / "python"), "-m", "ansible", "playbook"]
+    command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]
+    with open(settings.log, "w", encoding="utf-8", opener=_private) as log:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdout is not None
+        try:
+            outcome = _follow(process.stdout, log, progress)
+        finally:
+            outcome_status = process.wait()
+    outcome.status = outcome_status
+    return outcome
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
+    outcome = Outcome(status=0, changed=0, failure="")
+    step = ""
+    recent: list[str] = []
+    for line in lines:
+        log.write(line)
+        log.flush()
+        text = line.rstrip()
+        header, recap = _HEADER.match(text), _RECAP.match(text)
+        if recap:
+            outcome.changed += int(recap[2])
+        if header:
+            recent = []
+            name = header[2].split(" : ")[-1]
+            if header[1] == "PLAY":
+                step = name
+                progress.done(name)
+            elif name in TOLD:
+                progress.done(f"{TOLD[name]}")
+            else:
+                progress.doing(f"{step}: {name}")
+        else:
+            recent.append(text)
+        if text.startswith(("fatal:", "failed:", "[ERROR]", "ERROR!")):
+            outcome.failure = ""
+        if recent and any(word.startswith(("fatal:", "failed:", "[ERROR]", "ERROR!")) for word in recent):
+            outcome.failure = "\n".join(recent[-40:])
+    return outcome
+
+
+def require(outcome: Outcome, settings: Settings) -> None:
+    """Raise QuickstartError when the playbook failed, with what it said."""
+    if outcome.status == 0:
+        return
+    said = outcome.failure or "it gave no reason"
+    raise QuickstartError(
+        f"The playbook failed with status {outcome.status}; "
+        f"all of its output is in {settings.shown(settings.log)}:\n{said}"
+    )
