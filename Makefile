@@ -10,24 +10,21 @@ LAYERS := check sanity integration quickstart molecule e2e
 PY := plugins tests scripts roles examples
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-quickstart quickstart quickstart-down check test $(LAYERS:%=test-%) benchmark lint format changelog lock clean
+.PHONY: help venv quickstart quickstart-down check test $(LAYERS:%=test-%) benchmark lint format changelog lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
 	  printf '  make %-16s %s\n' "$$name" "$$text"; done
 	@for layer in $(LAYERS); do printf '  make %-16s %s\n' "test-$$layer" "one layer of the tests"; done
 
-quickstart: venv-quickstart ## a whole stack of your own user: Postgres, Redis, records, one served deployment
-	@python scripts/quickstart.py up
+quickstart: ## a whole stack of your own user: Postgres, Redis, records, one served deployment
+	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/quickstart up
 
-quickstart-down: venv-quickstart ## stop the quickstart's stack; PURGE=1 also removes its data
-	@python scripts/quickstart.py down
+quickstart-down: ## stop the quickstart's stack; PURGE=1 also removes all that it made, .venv too
+	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/quickstart down $(if $(PURGE),--purge)
 
 venv: ## .venv with everything that development and tests need
 	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/venv.py dev
-
-venv-quickstart:
-	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/venv.py quickstart
 
 check: venv ## the inner loop: ruff, mypy, import rule, unit tests
 	@tests/check

@@ -24,7 +24,7 @@ async def _ask(url: str) -> str:
     client = get_client(url=url, api_key=None)
     thread = await client.threads.create()
     said: dict[str, str] = {}
-    question = {"messages": [{"role": "user", "content": QUESTION}]}
+    question: dict[str, Any] = {"messages": [{"role": "user", "content": QUESTION}]}
     async for part in client.runs.stream(thread["thread_id"], "agent", input=question, stream_mode="messages-tuple"):
         if part.event == "messages" and part.data[0]["type"].startswith("AI"):
             message = part.data[0]
