@@ -4,8 +4,8 @@
 """INTERNAL COLLECTION USE ONLY. Long-running services on a host, under systemd or supervisor.
 
 Names are the collection's own and the same on both platforms: ``langgraph-<slug>-api-blue`` or, for one of several
-instances of a template, ``langgraph-<slug>-queue-blue@2``. Unit texts come from role templates; they never hold text that
-a user of a deployment wrote.
+instances of a template, ``langgraph-<slug>-queue-blue@2``. Unit texts come from role templates; they never hold text
+that a user of a deployment wrote.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ class ServiceError(HostError):
 class Status:
     """What a service is doing now.
 
-    ``active``: its main process runs. ``starting``: it is on its way up (or waits to be restarted after a failure).
+    ``active``: its main process runs. ``starting``: it is on its way up; ``retrying``: it is, after it had ended by itself.
     ``failed``: it ended and nothing will start it again. ``result``: the platform's word for how it stands or ended
     (systemd: ``success``, ``exit-code``, ``signal``...; supervisor: ``RUNNING``, ``FATAL``, ``EXITED 3``...).
-    ``started_at``: seconds since the epoch, 0.0 when unknown. ``restarts``: how often the platform restarted it by itself.
+    ``started_at``: seconds since the epoch, 0.0 when unknown. ``restarts``: how often the platform started it anew.
     """
 
     installed: bool = False
     enabled: bool = False
     active: bool = False
     starting: bool = False
+    retrying: bool = False
     failed: bool = False
     pid: int = 0
     result: str = ""
@@ -58,7 +59,7 @@ class Services(Protocol):
     platform: str
 
     def install(self, name: str, text: str) -> bool:
-        """Put the unit's text in place if it differs, and let the platform read it. Starts, stops and restarts nothing."""
+        """Put the unit's text in place if it differs, and let the platform read it. Starts and stops nothing."""
 
     def installed_text(self, name: str) -> str | None:
         """The text in place, or None."""
@@ -70,7 +71,13 @@ class Services(Protocol):
         """Start it and return when its process is up (not when it answers). Does nothing when it runs."""
 
     def stop(self, name: str, timeout: float = 90.0) -> None:
-        """Ask it to end (SIGTERM) and wait; the platform kills it after the unit's own stop time. No error when stopped."""
+        """Ask it to end (SIGTERM) and wait; the platform kills it after the unit's stop time. Stopped is fine."""
+
+    def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
+        """Ask all of them to end at the same time, and wait for all."""
+
+    def forget(self, name: str) -> None:
+        """Drop what the platform keeps of one stopped instance of a template (supervisor: its program)."""
 
     def enable(self, name: str) -> bool:
         """It comes up by itself when the host (or supervisord) starts."""
@@ -97,9 +104,7 @@ class Services(Protocol):
 def check_name(name: str) -> str:
     """Return ``name`` if it is a safe unit name, else raise ServiceError."""
     if not NAME.match(name):
-        raise ServiceError(
-            f"'{name}' is not a valid name of a service: use letters, digits, '_', '.', '-' and one '@'."
-        )
+        raise ServiceError(f"'{name}' is not a valid name of a service: use letters, digits, _ . - and one @.")
     return name
 
 
@@ -116,9 +121,7 @@ def open_services(platform: str, supervisor_dir: str | None = None, run: Run | N
         return SystemdServices(run=run)
     if platform == "supervisor":
         if not supervisor_dir:
-            raise ServiceError(
-                "The platform 'supervisor' needs supervisor_dir, the directory of its socket and conf.d."
-            )
+            raise ServiceError("The platform 'supervisor' needs supervisor_dir, where its socket and conf.d are.")
         from ansible_collections.selfhosted.langgraph.plugins.module_utils._services_supervisor import (
             SupervisorServices,
         )

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """INTERNAL COLLECTION USE ONLY. Services under supervisord (PyPI ``supervisor``), through its XML-RPC on a unix socket.
 
-Layout: ``<supervisor_dir>/supervisor.sock``, ``conf.d/<name>.conf`` with one ``[program:<name>]`` each, logs in ``log/``.
-An instance ``x@2`` is the program ``x-2``; a template ``x@`` is kept as ``conf.d/x@.template`` and expanded (``%i``) when an
-instance is started or enabled. "Enabled" means ``autostart=true``, which is the program's own line in its file.
+Layout: ``<supervisor_dir>/supervisor.sock``, ``conf.d/<name>.conf`` with one ``[program:<name>]`` each, ``log/``.
+An instance ``x@2`` is the program ``x-2``; a template ``x@`` is kept as ``conf.d/x@.template`` and expanded (``%i``)
+when an instance is started or enabled. "Enabled" means ``autostart=true``, which is the program's own line in its file.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def status_from(info: dict[str, Any], enabled: bool) -> Status:
         enabled=enabled,
         active=state in ("RUNNING", "STOPPING") or (state == "STARTING" and bool(info.get("pid"))),
         starting=state in ("STARTING", "BACKOFF"),
+        retrying=state == "BACKOFF",
         failed=state == "FATAL" or (state == "EXITED" and code != 0),
         pid=int(info.get("pid") or 0),
         result=f"{state} {code}" if state == "EXITED" else state,
@@ -229,6 +230,20 @@ class SupervisorServices:
                 return
             time.sleep(0.1)
         raise ServiceError(f"Program {name} did not stop within {timeout:.0f} s: look at its log, or end it by hand.")
+
+    def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
+        for name in names:
+            try:
+                if self._info(name) is not None:
+                    self._call("stopProcess", program_of(name), False)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != _NOT_RUNNING:
+                    raise ServiceError(f"Program {name} could not be stopped: {fault.faultString}") from fault
+        for name in names:
+            self.stop(name, timeout)
+
+    def forget(self, name: str) -> None:
+        self.remove(name)
 
     def enable(self, name: str) -> bool:
         return self._set_enabled(name, True)

@@ -56,6 +56,7 @@ def status_from(props: dict[str, str]) -> Status:
         enabled=props.get("UnitFileState") in ("enabled", "enabled-runtime"),
         active=active in ("active", "reloading", "deactivating") and props.get("MainPID", "0") != "0",
         starting=active == "activating" or sub == "auto-restart",
+        retrying=sub == "auto-restart",
         failed=active == "failed",
         pid=int(props.get("MainPID") or 0),
         result=result,
@@ -137,6 +138,16 @@ class SystemdServices:
         if props.get("ActiveState") in ("inactive", "failed", "") and props.get("SubState") != "auto-restart":
             return
         self._systemctl("stop", name, why="stopped")
+
+    def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
+        if not names:
+            return
+        code, out, err = self._run(["systemctl", "stop", *(f"{check_name(name)}.service" for name in names)])
+        if code != 0:
+            raise ServiceError(f"Units {', '.join(names)} could not be stopped: {(err or out).strip() or code}")
+
+    def forget(self, name: str) -> None:
+        self._run(["systemctl", "reset-failed", f"{check_name(name)}.service"])
 
     def enable(self, name: str) -> bool:
         if self.status(name).enabled:
