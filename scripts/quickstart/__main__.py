@@ -35,7 +35,7 @@ def up(progress: Progress) -> None:
             raise QuickstartError("The Python environment .venv could not be made: see the lines above.")
         progress.done(f"Environment: {settings.shown(VENV)}")
         python = str(VENV / "bin" / "python")
-        os.execve(python, [python, *sys.argv], {**os.environ, STARTED: str(progress.started)})
+        os.execve(python, [python, "-B", *sys.argv], {**os.environ, STARTED: str(progress.started)})
     with _alone(settings):
         _serve(places.load(), progress)
 
@@ -75,6 +75,9 @@ def down(purge: bool, progress: Progress) -> None:
             _remove(home, Path(supervisor_dir))
     if purge:
         shutil.rmtree(VENV, ignore_errors=True)
+        for part in ("plugins", "scripts"):
+            for compiled in list((CHECKOUT / part).rglob("__pycache__")):
+                shutil.rmtree(compiled, ignore_errors=True)
         progress.done(f"Removed {home} and {VENV}")
     else:
         print("The data is kept: `make quickstart` starts it again, `make quickstart-down PURGE=1` removes it.")
