@@ -18,10 +18,10 @@ help: ## list the targets
 	@for layer in $(LAYERS); do printf '  make %-16s %s\n' "test-$$layer" "one layer of the tests"; done
 
 quickstart: ## a whole stack of your own user: Postgres, Redis, records, one served deployment
-	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/quickstart up
+	@test -n "$(PYTHON)" && "$(PYTHON)" -B scripts/quickstart up
 
 quickstart-down: ## stop the quickstart's stack; PURGE=1 also removes all that it made, .venv too
-	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/quickstart down $(if $(PURGE),--purge)
+	@test -n "$(PYTHON)" && "$(PYTHON)" -B scripts/quickstart down $(if $(PURGE),--purge)
 
 venv: ## .venv with everything that development and tests need
 	@test -n "$(PYTHON)" && "$(PYTHON)" scripts/venv.py dev

@@ -71,7 +71,7 @@ class Visitor:
         return self.run("/bin/sh", "-c", text)
 
     def processes(self) -> dict[int, str]:
-        """Process id -> command of everything that runs from the checkout or, with an account of its own, as the visitor."""
+        """Process id -> command of all that runs from the home or, with an account of its own, as the visitor."""
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -82,15 +82,11 @@ class Visitor:
         return found
 
     def files(self) -> set[str]:
-        """Everything in the home beside the checkout, and what belongs to the visitor in the folders for temporary files."""
+        """All in the home beside the checkout, and what the visitor owns in the folders for temporary files."""
         found = {path.name for path in self.home.iterdir()} - {self.checkout.name}
         for folder in (Path("/tmp"), Path("/var/tmp"), Path("/run/user"), Path("/dev/shm")):
             if folder.is_dir() and self.uid != 0:
-                found |= {
-                    str(path)
-                    for path in folder.iterdir()
-                    if path != self.home.parent and path.lstat().st_uid == self.uid
-                }
+                found |= {str(path) for path in folder.iterdir() if path.lstat().st_uid == self.uid}
         return found
 
 
