@@ -1,0 +1,96 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that modules share, as values that carry their cross-option rules.
+
+Twin of the doc fragments ``records`` and ``attributes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+DSN_ENV = "LANGGRAPH_RECORDS_DSN"
+KEY_FILE_ENV = "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE"
+WORKSPACE_ENV = "LANGSMITH_TENANT_ID"
+
+# The options that say where the records are; work_claim keeps them in the claim file for the tasks that follow.
+CONNECTION_OPTIONS = ("dsn", "encryption_key_file", "workspace", "actor")
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """An argument spec together with its rules; merging two keeps the rules of both."""
+
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mutually_exclusive: Sequence[Sequence[str]] = ()
+    required_together: Sequence[Sequence[str]] = ()
+    required_one_of: Sequence[Sequence[str]] = ()
+    required_if: Sequence[Sequence[Any]] = ()
+    required_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def merge(self, other: ArgumentSpec) -> ArgumentSpec:
+        """Both together; an option of ``other`` wins over one of the same name."""
+        merged: dict[str, Any] = {}
+        for item in fields(self):
+            ours, theirs = getattr(self, item.name), getattr(other, item.name)
+            merged[item.name] = {**ours, **theirs} if isinstance(ours, Mapping) else [*ours, *theirs]
+        return ArgumentSpec(**merged)
+
+    def module(
+        self, supports_check_mode: bool = True, module_class: type[AnsibleModule] = AnsibleModule
+    ) -> AnsibleModule:
+        """The module for this spec; exits by itself when the given options break a rule."""
+        return module_class(
+            argument_spec={name: dict(option) for name, option in self.options.items()},
+            mutually_exclusive=list(self.mutually_exclusive),
+            required_together=list(self.required_together),
+            required_one_of=list(self.required_one_of),
+            required_if=list(self.required_if),
+            required_by=dict(self.required_by),
+            supports_check_mode=supports_check_mode,
+        )
+
+
+def records_spec() -> ArgumentSpec:
+    """How to reach the records (doc fragment ``records``)."""
+    return ArgumentSpec(
+        options={
+            "dsn": {"type": "str", "no_log": True, "fallback": (env_fallback, [DSN_ENV])},
+            "encryption_key_file": {"type": "path", "no_log": False, "fallback": (env_fallback, [KEY_FILE_ENV])},
+            "workspace": {"type": "str", "default": "default", "fallback": (env_fallback, [WORKSPACE_ENV])},
+            "actor": {"type": "str"},
+        }
+    )
+
+
+def wait_spec(timeout: int = 900) -> ArgumentSpec:
+    """Waiting for a revision (doc fragment ``wait``)."""
+    return ArgumentSpec(
+        options={
+            "wait": {"type": "bool", "default": False},
+            "wait_timeout": {"type": "int", "default": timeout},
+        }
+    )
+
+
+def list_spec() -> ArgumentSpec:
+    """Paging of an info module (doc fragment ``paging``)."""
+    return ArgumentSpec(
+        options={
+            "limit": {"type": "int", "default": 20},
+            "offset": {"type": "int", "default": 0},
+        }
+    )
+
+
+def spec(*parts: ArgumentSpec, options: Mapping[str, Mapping[str, Any]], **rules: Any) -> ArgumentSpec:
+    """A module's own options and rules on top of shared ones."""
+    merged = ArgumentSpec()
+    for part in parts:
+        merged = merged.merge(part)
+    return merged.merge(ArgumentSpec(options=options, **rules))

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The glue between Ansible and the records: the only place that decides check mode, diff, failure and return shape."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import (
+    CONNECTION_OPTIONS,
+    DSN_ENV,
+    KEY_FILE_ENV,
+    WORKSPACE_ENV,
+    ArgumentSpec,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput, RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, Plan, Records
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+_FALLBACKS = {"dsn": DSN_ENV, "encryption_key_file": KEY_FILE_ENV, "workspace": WORKSPACE_ENV}
+_SHORTEST_REDACTED = 4
+
+
+class Context:
+    """What a module's work gets: its options, the records (opened on first use), and whether it may write."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.params = given(module.params)
+        self.check_mode: bool = module.check_mode
+        self.warn: Callable[[str], None] = module.warn
+        hide_values(module)
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The options that say where the records are: {dsn, encryption_key_file, workspace, actor}."""
+        return {name: self.params.get(name) for name in CONNECTION_OPTIONS}
+
+    @cached_property
+    def records(self) -> Records:
+        """The records; RecordsError when they cannot be reached."""
+        return open_connection(self.connection)
+
+    def close(self) -> None:
+        """Give the connection back, if one was opened."""
+        records = self.__dict__.pop("records", None)
+        if records is not None:
+            records.close()
+
+
+Work = Callable[[Context], dict[str, Any]]
+
+
+def run(spec: ArgumentSpec, work: Work, supports_check_mode: bool = True) -> None:
+    """A whole module: read the options, do the work, say what came of it."""
+    module = spec.module(supports_check_mode=supports_check_mode)
+    result: dict[str, Any]
+    try:
+        result = perform(module, work)
+    except RecordsError as error:
+        module.fail_json(**failure(error))
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw must still end as a result that says where
+        module.fail_json(msg=unexpected(module._name, error), exception=traceback.format_exc())
+    module.exit_json(**result)
+
+
+def perform(module: AnsibleModule, work: Work) -> dict[str, Any]:
+    """The work with its context; the connection is given back in any case."""
+    context = Context(module)
+    try:
+        return work(context)
+    finally:
+        context.close()
+
+
+def failure(error: RecordsError) -> dict[str, Any]:
+    """An error as arguments of ``fail_json``: the sentence, the kind of error, and what a program may want to read."""
+    return {
+        **{key: value for key, value in error.extra.items() if value is not None},
+        "code": error.code,
+        "msg": str(error),
+    }
+
+
+def unexpected(name: str, error: Exception) -> str:
+    """The sentence for an error that nobody foresaw."""
+    what = f"{type(error).__name__}: {error}".rstrip(".: ")
+    return f"Module {name} met an error that it does not know ({what}): please report it, with the output of -vvv."
+
+
+def open_connection(connection: Mapping[str, Any]) -> Records:
+    """Open the records that the options point to; InvalidInput when nothing was given."""
+    if not connection.get("dsn"):
+        raise InvalidInput(f"No records given: set the option dsn or the environment variable {DSN_ENV}.", field="dsn")
+    from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
+
+    return open_records(connection)
+
+
+def given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with "" as None, as AWX means it; the connection then falls back to the environment like a missing "
+    "option."""
+    result = {name: None if value == "" else value for name, value in params.items()}
+    for name, variable in _FALLBACKS.items():
+        if name in result and result[name] is None:
+            result[name] = os.environ.get(variable) or None
+    if "workspace" in result and result["workspace"] is None:
+        result["workspace"] = "default"
+    return result
+
+
+def hide_values(module: AnsibleModule) -> None:
+    """Show secrets as names only in the echo of the options, and let no very short secret garble the result.
+
+    Ansible blanks every occurrence of a secret's value in a result: a value such as "1" would blank numbers and
+    statuses.
+    """
+    secrets = module.params.get("secrets")
+    if isinstance(secrets, dict):
+        module.params["secrets"] = masked(secrets)
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= _SHORTEST_REDACTED}
+
+
+def masked(secrets: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Names without values."""
+    return None if secrets is None else {str(name): MASK for name in secrets}
+
+
+def settle(context: Context, plan: Plan, write: Callable[[], Any]) -> Any:
+    """Do what was planned, unless there is nothing to do or only a preview was asked for (then None)."""
+    return None if context.check_mode or not plan.changed else write()
+
+
+def outcome(plan: Plan, **record: Any) -> dict[str, Any]:
+    """The result of a module that brings a record to a state."""
+    return {
+        "changed": plan.changed,
+        "action": plan.action,
+        "diff": {"before": plan.before, "after": plan.after},
+        **record,
+    }
