@@ -187,8 +187,6 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # runs after setuid, which would clear it
 
 
-
-
 @contextlib.contextmanager
 def signals_as_errors(what: str) -> t.Iterator[None]:
     """Within: SIGTERM, SIGINT, SIGHUP raise HostError, so that children are killed and drafts removed on the way out."""

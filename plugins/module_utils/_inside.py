@@ -66,7 +66,9 @@ def _import_object(reference: str) -> None:
         module = importlib.import_module(place)
     if not hasattr(module, attribute):
         names = [name for name in vars(module) if not name.startswith("_")]
-        raise AttributeError(f"{os.path.basename(place)} has no {attribute}, it has {', '.join(names[:12]) or 'nothing'}")
+        raise AttributeError(
+            f"{os.path.basename(place)} has no {attribute}, it has {', '.join(names[:12]) or 'nothing'}"
+        )
 
 
 def _cause(error: BaseException, strip: str) -> str:
@@ -101,7 +103,11 @@ def check_postgres(request: dict[str, t.Any]) -> list[Finding]:
         with psycopg.connect(uri, connect_timeout=10, autocommit=True) as connection:
             return _postgres_facts(connection, request, place, str(name), str(role))
     except psycopg.Error as error:
-        return [finding("postgres", False, _postgres_cause(error, place, str(name), str(role), str(info.get("password") or "")))]
+        return [
+            finding(
+                "postgres", False, _postgres_cause(error, place, str(name), str(role), str(info.get("password") or ""))
+            )
+        ]
 
 
 def _postgres_cause(error: Exception, place: str, name: str, role: str, password: str) -> str:
@@ -111,7 +117,12 @@ def _postgres_cause(error: Exception, place: str, name: str, role: str, password
         text = text.replace(password, "********")
     if state == "28P01" or "password authentication failed" in text:
         return f"Postgres at {place} refuses the password of role {role}; give the role the password of the records."
-    if state == "53300" or "too many clients" in text or "too many connections" in text or "remaining connection slots" in text:
+    if (
+        state == "53300"
+        or "too many clients" in text
+        or "too many connections" in text
+        or "remaining connection slots" in text
+    ):
         return f"Postgres at {place} is out of connections for role {role}; raise max_connections or the role's limit."
     if state == "3D000" or ("database" in text and "does not exist" in text):
         return f"Postgres at {place} has no database {name}; run role langgraph_postgres for this deployment."
@@ -129,7 +140,9 @@ def _postgres_facts(connection: t.Any, request: dict[str, t.Any], place: str, na
     shown = f"{version // 10000}.{version % 10000}"
     if version < minimum:
         need = f"{minimum // 10000}.{minimum % 10000}"
-        found.append(finding("postgres_version", False, f"Postgres at {place} is {shown}, the server needs {need}; upgrade it."))
+        found.append(
+            finding("postgres_version", False, f"Postgres at {place} is {shown}, the server needs {need}; upgrade it.")
+        )
     else:
         found.append(finding("postgres_version", True, f"Postgres at {place} is {shown}."))
     row = connection.execute(
@@ -145,7 +158,11 @@ def _postgres_facts(connection: t.Any, request: dict[str, t.Any], place: str, na
     else:
         way = "" if may_create else " and create schemas"
         found.append(
-            finding("postgres_rights", False, f"Role {role} may not create tables in database {name}; let it own the database{way}.")
+            finding(
+                "postgres_rights",
+                False,
+                f"Role {role} may not create tables in database {name}; let it own the database{way}.",
+            )
         )
     need = int(request.get("connections") or 0)
     if need:
@@ -173,7 +190,9 @@ def _budget(place: str, role: str, need: int, slots: int, others: int, limit: in
             f"The servers need {need} connections but Postgres at {place} has {max(0, slots - others)} of {slots} left; "
             "raise max_connections or lower the pool.",
         )
-    return finding("postgres_connections", True, f"{need} connections are needed, {slots - others} of {slots} are free.")
+    return finding(
+        "postgres_connections", True, f"{need} connections are needed, {slots - others} of {slots} are free."
+    )
 
 
 def check_redis(request: dict[str, t.Any]) -> list[Finding]:
@@ -195,8 +214,14 @@ def check_redis(request: dict[str, t.Any]) -> list[Finding]:
     except redis.exceptions.RedisError as error:
         text = " ".join(str(error).split())
         if "NOAUTH" in text or "WRONGPASS" in text or "invalid username-password" in text:
-            return [finding("redis", False, f"Redis at {place} refuses the password; give it the password of the records.")]
-        return [finding("redis", False, f"Redis at {place} does not answer ({text[-200:]}); start it, or correct its address.")]
+            return [
+                finding("redis", False, f"Redis at {place} refuses the password; give it the password of the records.")
+            ]
+        return [
+            finding(
+                "redis", False, f"Redis at {place} does not answer ({text[-200:]}); start it, or correct its address."
+            )
+        ]
     found = [finding("redis", True, f"Redis at {place} answers.")]
     try:
         version = str(client.info("server")["redis_version"])
@@ -218,7 +243,9 @@ def answer(request: dict[str, t.Any]) -> list[Finding]:
         try:
             found += check(request)
         except ImportError as error:
-            found.append(finding(check.__name__[6:], False, f"The revision's venv lacks a driver ({error}); stage it again."))
+            found.append(
+                finding(check.__name__[6:], False, f"The revision's venv lacks a driver ({error}); stage it again.")
+            )
     return found
 
 

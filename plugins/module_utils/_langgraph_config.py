@@ -15,6 +15,7 @@ import dataclasses
 import json
 import os
 import re
+import tomllib
 import typing as t
 from pathlib import Path
 
@@ -49,19 +50,12 @@ class LocalProject:
     path: Path
     kind: str
 
-    @property
-    def requirements_file(self) -> Path | None:
-        """What names its dependencies, for the resolver."""
-        for name in ("pyproject.toml", "setup.py") if self.kind == "package" else ("requirements.txt",):
-            if (self.path / name).is_file():
-                return self.path / name
-        return None
-
 
 @dataclasses.dataclass(frozen=True)
 class GraphConfig:
     """langgraph.json, checked. Paths are those of the unpacked source, so they change with its directory."""
 
+    root: Path
     directory: Path
     graphs: dict[str, str]
     objects: dict[str, str]
@@ -88,13 +82,28 @@ class GraphConfig:
                 found.append(str(project.path.parent))  # the directory is itself the package
         return list(dict.fromkeys(found))
 
-    def server_env(self, flavour: Flavour) -> dict[str, str]:
-        """The honoured keys as the server's environment variables."""
+    def server_env(self, flavour: Flavour, moved_to: Path | None = None) -> dict[str, str]:
+        """The honoured keys as the server's environment variables; `moved_to`: where `root` will be by then."""
         return {
-            name: json.dumps(self.settings[key], separators=(",", ":"))
+            name: json.dumps(self._moved(self.settings[key], moved_to), separators=(",", ":"))
             for key, name in flavour.config_env.items()
             if self.settings.get(key) is not None
         }
+
+    def moved_path(self, path: str, moved_to: Path | None) -> str:
+        """`path` (with or without :attribute) as it will be once the source lies in `moved_to`."""
+        if moved_to is not None and (path == str(self.root) or path.startswith(f"{self.root}/")):
+            return f"{moved_to}{path[len(str(self.root)) :]}"
+        return path
+
+    def _moved(self, value: t.Any, moved_to: Path | None) -> t.Any:
+        if isinstance(value, str):
+            return self.moved_path(value, moved_to)
+        if isinstance(value, dict):
+            return {key: self._moved(item, moved_to) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._moved(item, moved_to) for item in value]
+        return value
 
 
 def read_config(source: Path, config_path: str, flavour: Flavour) -> GraphConfig:
@@ -110,6 +119,7 @@ def read_config(source: Path, config_path: str, flavour: Flavour) -> GraphConfig
     requirements, projects = _dependencies(data, source, directory, name, uv_root)
     _unsupported(data, settings, flavour, name, findings)
     return GraphConfig(
+        root=source,
         directory=directory,
         graphs=graphs,
         objects=objects,
@@ -179,7 +189,9 @@ def _resolve(reference: str, what: str, source: Path, directory: Path, name: str
     if module.endswith(JAVASCRIPT):
         raise HostError(f"{what} in {name} is JavaScript ({reference}), which this platform does not run; use Python.")
     if not module or not attribute:
-        raise HostError(f"{what} in {name} is {reference!r}; write it as ./file.py:attribute or package.module:attribute.")
+        raise HostError(
+            f"{what} in {name} is {reference!r}; write it as ./file.py:attribute or package.module:attribute."
+        )
     if "/" not in module and "\\" not in module and not module.endswith(".py"):
         return reference
     path = _inside(source, directory, module.replace("\\", "/"), what)
@@ -207,12 +219,24 @@ def _dependencies(
             path = _inside(source, directory, item, f"Dependency {item}")
         if not path.is_dir():
             raise HostError(f"Dependency {item} in {name} is not a directory of the source; correct it.")
-        if (path / "pyproject.toml").is_file() or (path / "setup.py").is_file():
+        if _is_package(path, source):
             kind = "package"
         else:
             kind = "requirements" if (path / "requirements.txt").is_file() else "plain"
         projects.append(LocalProject(path, kind))
     return requirements, projects
+
+
+def _is_package(path: Path, source: Path) -> bool:
+    """A pyproject.toml that only configures tools does not make a package."""
+    file = path / "pyproject.toml"
+    if not file.is_file():
+        return (path / "setup.py").is_file()
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HostError(f"{file.relative_to(source)} is not valid TOML ({error}); correct it.") from error
+    return bool("project" in data or "poetry" in data.get("tool", {}) or (path / "setup.py").is_file())
 
 
 def _uv_source(data: dict[str, t.Any], source: Path, directory: Path, name: str) -> tuple[Path | None, str | None]:
@@ -229,15 +253,15 @@ def _uv_source(data: dict[str, t.Any], source: Path, directory: Path, name: str)
     return root, str(package) if package else None
 
 
-def _env(
-    wanted: t.Any, directory: Path, flavour: Flavour, name: str, findings: list[str]
-) -> dict[str, str]:
+def _env(wanted: t.Any, directory: Path, flavour: Flavour, name: str, findings: list[str]) -> dict[str, str]:
     if wanted is None or wanted == {}:
         return {}
     if isinstance(wanted, str):
         path = directory / wanted
         if not path.is_file():
-            findings.append(f"{name} reads env from {wanted}, which is not in the source; give its variables as env and secrets.")
+            findings.append(
+                f"{name} reads env from {wanted}, which is not in the source; give its variables as env and secrets."
+            )
             return {}
         pairs = parse_env_file(path.read_text(encoding="utf-8", errors="replace"))
     elif isinstance(wanted, dict):

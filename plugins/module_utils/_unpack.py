@@ -55,7 +55,9 @@ def _checked(archive: tarfile.TarFile) -> t.Iterator[tuple[tarfile.TarInfo, Pure
             raise HostError(f"The source holds {member.name!r}, which is {kind}; pack it again without.")
         total += member.size
         if count > MAX_MEMBERS or total > MAX_BYTES:
-            raise HostError(f"The source unpacks to more than {MAX_MEMBERS} files or {MAX_BYTES >> 30} GiB; make it smaller.")
+            raise HostError(
+                f"The source unpacks to more than {MAX_MEMBERS} files or {MAX_BYTES >> 30} GiB; make it smaller."
+            )
         if path.parts:
             yield member, path
 
