@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private: the proxy in front of the servers: its routes on disk and its running workers, kept in step.
 
-Order of a switch, so that no request is lost: new server ``ready``, wait until it is healthy, old server ``drain``, wait
-until its sessions are gone, stop it, and only then `Proxy.write_active`, which makes the choice survive a restart. It
-reloads nothing as long as the running workers agree with the file.
+Order of a switch, so that no request is lost: new server ``ready``, wait until it is healthy, old server ``drain``,
+wait until its sessions are gone, stop it, and only then `Proxy.write_active`, which makes the choice survive a restart.
+It reloads nothing as long as the running workers agree with the file.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Proxy:
         return Change({name: self._read(name) for name in after}, after)
 
     def apply(self, slug: str, wanted: Route | None, check: bool = False) -> tuple[bool, Change]:
-        """Bring files and running proxy to this route: (changed, what the files became). Validates before it reloads."""
+        """Bring files and running proxy to this route: (changed, what the files became). Validated first."""
         if not self.conf_d.is_dir():
             if check:
                 return True, Change({}, {f"conf.d/50-{slug}.cfg": wanted.render() if wanted else None})
@@ -236,7 +236,7 @@ class Proxy:
             self._pending.unlink(missing_ok=True)
             lines = [line for line in (err or out).splitlines() if "[ALERT]" in line] or (err or out).splitlines()
             raise ProxyError(
-                f"HAProxy refuses its configuration with the new route: {lines[0].strip() if lines else 'no reason given'}",
+                f"HAProxy refuses its configuration with the new route: {lines[0].strip() if lines else 'no reason'}",
                 log_tail=lines[-20:],
             )
 
@@ -273,7 +273,7 @@ class Proxy:
             time.sleep(_POLL_SECONDS)
         if runtime.master:
             raise ProxyError(
-                f"The proxy did not take its new configuration within {_RELOAD_SECONDS:g} s; see journalctl -u {self.service}."
+                f"The proxy did not take its configuration within {_RELOAD_SECONDS:g} s; see journalctl -u {self.service}."
             )
 
     def _systemctl(self, verb: str) -> None:

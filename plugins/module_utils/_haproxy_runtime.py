@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private: talk to running HAProxy workers over their runtime API.
 
-HAProxy keeps the workers of before a reload until their last session ends, and those still answer requests on connections
-that clients held open. So states are set in, and sessions are counted over, **all** workers, which the socket of the
-master process reaches (``master.sock`` beside the stats socket). Without that socket only the current worker is seen.
+HAProxy keeps the workers of before a reload until their last session ends, and those still answer requests on
+connections that clients held open. So states are set in, and sessions are counted over, **all** workers, which the socket
+of the master process reaches (``master.sock`` beside the stats socket). Without it only the current worker is seen.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def parse_servers(text: str) -> dict[str, tuple[str, str, int]]:
         values = line.split()
         if not names or len(values) < len(names) - 1:
             continue
-        row = dict(zip(names, values))
+        row = dict(zip(names, values, strict=False))
         bits = int(row["srv_admin_state"])
         admin = "maint" if bits & _MAINT_BITS else "drain" if bits & _DRAIN_BITS else "ready"
         found[row["srv_name"]] = (admin, row["srv_addr"], int(row["srv_port"]))
@@ -133,7 +133,7 @@ class Runtime:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def servers(self, backend: str) -> dict[str, tuple[str, str, int]]:
-        """Servers of a backend in the current worker: name -> (state, address, port); {} when it knows no such backend."""
+        """Servers of a backend in the current worker: name -> (state, address, port); {} if unknown."""
         return parse_servers(ask(self.path, f"show servers state {backend}"))
 
     def state(self, backend: str, server: str) -> ServerState:

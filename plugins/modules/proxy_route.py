@@ -12,9 +12,10 @@ version_added: 0.1.0
 description:
   - Writes the backend of one deployment, with its two servers C(blue) and C(green), into the configuration of the proxy
     that the role P(selfhosted.langgraph.langgraph_proxy#role) has set up.
-  - The configuration is validated before the proxy reads it, and put back when HAProxy refuses it. The proxy is reloaded only
-    when something changed, and started when it was stopped.
-  - Runs on the host of the proxy. Which colour serves is changed by M(selfhosted.langgraph.server_switch), without a lost request.
+  - The configuration is validated before the proxy reads it, and put back when HAProxy refuses it. The proxy is
+    reloaded only when something changed, and started when it was stopped.
+  - Runs on the host of the proxy. Which colour serves is changed by M(selfhosted.langgraph.server_switch), without a
+    lost request.
 options:
   slug:
     description: Slug of the deployment, which names its backend.
