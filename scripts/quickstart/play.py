@@ -39,14 +39,8 @@ def environment(settings: Settings) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
     kept |= {
         "PATH": f"{VENV / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": os.devnull,
-        "ANSIBLE_HOME": str(settings.directory / "ansible"),
-        "ANSIBLE_LOCAL_TEMP": str(settings.directory / "ansible" / "tmp"),
-        "ANSIBLE_REMOTE_TEMP": str(settings.directory / "ansible" / "tmp"),
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_CONFIG": str(settings.configuration),
         "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_PIPELINING": "1",
-        "ANSIBLE_RETRY_FILES_ENABLED": "0",
         "PYTHONUNBUFFERED": "1",
         "UV_SYSTEM_CERTS": "1",
     }
@@ -111,6 +105,7 @@ def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
             outcome.failure = ""
         if recent and any(word.startswith(("fatal:", "failed:", "[ERROR]", "ERROR!")) for word in recent):
             outcome.failure = "\n".join(recent[-40:])
+    outcome.failure = outcome.failure or "\n".join(recent[-15:])
     return outcome
 
 

@@ -58,6 +58,10 @@ class Settings:
         return self.directory / "inventory.yml"
 
     @property
+    def configuration(self) -> Path:
+        return self.directory / "ansible.cfg"
+
+    @property
     def log(self) -> Path:
         return self.directory / "quickstart.log"
 
@@ -138,6 +142,7 @@ def write(settings: Settings) -> None:
         _restore_link(settings)
     _put(settings.directory / "state.json", json.dumps(asdict(settings.state), indent=1) + "\n")
     _put(settings.inventory, inventory(settings))
+    _put(settings.configuration, configuration(settings))
 
 
 def _restore_link(settings: Settings) -> None:
@@ -159,6 +164,22 @@ def _put(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
     temporary.replace(path)
+
+
+def configuration(settings: Settings) -> str:
+    """Settings of Ansible that keep its own files in the quickstart's directory."""
+    home = settings.directory / "ansible"
+    return f"""# Written by `make quickstart`.
+[defaults]
+inventory = {settings.inventory}
+home = {home}
+local_tmp = {home / "tmp"}
+remote_tmp = {home / "tmp"}
+callback_result_format = yaml
+
+[connection]
+pipelining = true
+"""
 
 
 def inventory(settings: Settings) -> str:
