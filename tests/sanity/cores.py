@@ -61,7 +61,7 @@ def core_of(folder: Path) -> Core:
 
 
 def pythons() -> dict[str, Path]:
-    """Interpreters of this machine that really run, from PATH and from a version manager behind its shims: {"3.12": path}."""
+    """Interpreters that really run, from PATH and from a version manager behind its shims: {"3.12": path}."""
     folders = [Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder]
     manager = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     folders += sorted(manager.glob("*/bin"), reverse=True)
@@ -71,7 +71,7 @@ def pythons() -> dict[str, Path]:
             version = re.fullmatch(r"python(3\.\d+)", program.name)
             if version is None or version[1] in found or ROOT / ".venv" in program.parents:
                 continue
-            question = [program, "-c", "import ensurepip, sys; print(sys.executable)"]
+            question: list[str | Path] = [program, "-c", "import ensurepip, sys; print(sys.executable)"]
             try:
                 done = subprocess.run(question, capture_output=True, text=True, timeout=30, check=False)
             except OSError:
@@ -112,7 +112,7 @@ def environment(python: Path) -> Path:
 
 
 def sanity_environment(core: Core) -> dict[str, str]:
-    """Environment for ansible-test: a home of its own with this machine's pip settings, and real interpreters on PATH."""
+    """Environment of ansible-test: a home of its own with this machine's pip settings, real interpreters on PATH."""
     real = BUILD / "pythons"
     shutil.rmtree(real, ignore_errors=True)
     real.mkdir(parents=True)
@@ -139,7 +139,7 @@ def write_pip_settings(path: Path) -> None:
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     settings: dict[str, str] = {}
     for line in listed.stdout.splitlines():
-        name, _, value = line.partition("=")
+        name, value = line.split("=", 1)
         key = name.rpartition(".")[2]
         if key in PIP_SETTINGS:
             settings[key] = value.strip("'\"")

@@ -36,7 +36,7 @@ class Steps:
     def step(
         self,
         name: str,
-        command: Sequence[str | Path],
+        command: Sequence[object],
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         junit: bool = False,
