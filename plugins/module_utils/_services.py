@@ -31,7 +31,7 @@ class ServiceError(HostError):
 class Status:
     """What a service is doing now.
 
-    ``active``: its main process runs. ``starting``: it is on its way up; ``retrying``: it is, after it had ended by itself.
+    ``active``: its main process runs. ``starting``: it is on its way up; ``retrying``: so it is after it had ended.
     ``failed``: it ended and nothing will start it again. ``result``: the platform's word for how it stands or ended
     (systemd: ``success``, ``exit-code``, ``signal``...; supervisor: ``RUNNING``, ``FATAL``, ``EXITED 3``...).
     ``started_at``: seconds since the epoch, 0.0 when unknown. ``restarts``: how often the platform started it anew.
@@ -71,10 +71,10 @@ class Services(Protocol):
         """Start it and return when its process is up (not when it answers). Does nothing when it runs."""
 
     def stop(self, name: str, timeout: float = 90.0) -> None:
-        """Ask it to end (SIGTERM) and wait; the platform kills it after the unit's stop time. Stopped is fine."""
+        """Ask it to end (SIGTERM), wait, and kill it after `timeout` seconds. No error when it is stopped."""
 
     def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
-        """Ask all of them to end at the same time, and wait for all."""
+        """As `stop`, all of them at the same time."""
 
     def forget(self, name: str) -> None:
         """Drop what the platform keeps of one stopped instance of a template (supervisor: its program)."""

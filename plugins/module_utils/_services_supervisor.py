@@ -25,7 +25,12 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._services imp
 
 _AUTOSTART = re.compile(r"^autostart\s*=.*$", re.MULTILINE)
 _ALREADY_STARTED, _NOT_RUNNING, _BAD_NAME, _ALREADY_ADDED = 60, 70, 10, 90
+_FAILED = 30  # also: it is being stopped already
 _UP = ("STARTING", "RUNNING", "BACKOFF")
+
+
+POLL_SECONDS = 0.1
+KILL_SECONDS = 10.0
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -201,7 +206,7 @@ class SupervisorServices:
         info = self._info(name)
         if info is not None and info["statename"] in ("STARTING", "RUNNING"):
             return
-        if info is not None and info["statename"] in ("BACKOFF", "STOPPING"):
+        if not self._stopped(name):
             self.stop(name)
         self._expand(name)
         if self._read(name) is None:
@@ -214,33 +219,33 @@ class SupervisorServices:
                 raise ServiceError(f"Program {name} could not be started: {fault.faultString}") from fault
 
     def stop(self, name: str, timeout: float = 90.0) -> None:
-        info = self._info(name)
-        if info is None or (info["statename"] not in (*_UP, "STOPPING")):
-            return
-        deadline = time.monotonic() + timeout
-        try:
-            if info["statename"] != "STOPPING":
-                self._call("stopProcess", program_of(name), False)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != _NOT_RUNNING:
-                raise ServiceError(f"Program {name} could not be stopped: {fault.faultString}") from fault
-        while time.monotonic() < deadline:
-            info = self._info(name)
-            if info is None or (info["statename"] not in (*_UP, "STOPPING")):
-                return
-            time.sleep(0.1)
-        raise ServiceError(f"Program {name} did not stop within {timeout:.0f} s: look at its log, or end it by hand.")
+        self.stop_all([name], timeout)
 
     def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
-        for name in names:
-            try:
-                if self._info(name) is not None:
-                    self._call("stopProcess", program_of(name), False)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode != _NOT_RUNNING:
-                    raise ServiceError(f"Program {name} could not be stopped: {fault.faultString}") from fault
-        for name in names:
-            self.stop(name, timeout)
+        left = [name for name in names if not self._stopped(name)]
+        for name in left:
+            self._order("stopProcess", name, False)
+        deadline, killed = time.monotonic() + timeout, False
+        while left := [name for name in left if not self._stopped(name)]:
+            if time.monotonic() >= deadline:
+                if killed:
+                    raise ServiceError(f"Program {left[0]} does not stop, not even by SIGKILL; end it by hand.")
+                for name in left:
+                    self._order("signalProcess", name, "KILL")
+                deadline, killed = time.monotonic() + KILL_SECONDS, True
+            time.sleep(POLL_SECONDS)
+
+    def _stopped(self, name: str) -> bool:
+        info = self._info(name)
+        return info is None or info["statename"] not in (*_UP, "STOPPING")
+
+    def _order(self, method: str, name: str, argument: Any) -> None:
+        """Call a method on a program; one that does not run any more is no error."""
+        try:
+            self._call(method, program_of(name), argument)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode not in (_NOT_RUNNING, _FAILED):
+                raise ServiceError(f"Program {name} could not be stopped: {fault.faultString}") from fault
 
     def forget(self, name: str) -> None:
         self.remove(name)

@@ -20,6 +20,8 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._services imp
 )
 
 UNIT_DIR = "/etc/systemd/system"
+POLL_SECONDS = 0.2
+KILL_SECONDS = 10.0
 _PROPERTIES = (
     "LoadState,UnitFileState,ActiveState,SubState,MainPID,Result,NRestarts,ExecMainStartTimestamp,"
     "ExecMainStatus,NeedDaemonReload"
@@ -133,18 +135,25 @@ class SystemdServices:
         self._systemctl("start", name, why="started")
 
     def stop(self, name: str, timeout: float = 90.0) -> None:
-        # TimeoutStopSec of the unit bounds the wait: systemd sends SIGKILL then. `timeout` is the hint of who waits.
-        props = self._show(name)
-        if props.get("ActiveState") in ("inactive", "failed", "") and props.get("SubState") != "auto-restart":
-            return
-        self._systemctl("stop", name, why="stopped")
+        self.stop_all([name], timeout)
 
     def stop_all(self, names: list[str], timeout: float = 90.0) -> None:
-        if not names:
-            return
-        code, out, err = self._run(["systemctl", "stop", *(f"{check_name(name)}.service" for name in names)])
-        if code != 0:
-            raise ServiceError(f"Units {', '.join(names)} could not be stopped: {(err or out).strip() or code}")
+        left = [name for name in names if not self._stopped(name)]
+        for name in left:
+            self._systemctl("stop", name, "--no-block", why="stopped")
+        deadline, killed = time.monotonic() + timeout, False
+        while left := [name for name in left if not self._stopped(name)]:
+            if time.monotonic() >= deadline:
+                if killed:
+                    raise ServiceError(f"Unit {left[0]} does not stop, not even by SIGKILL; look at systemctl status.")
+                for name in left:
+                    self._systemctl("kill", name, "--signal=SIGKILL", why="killed")
+                deadline, killed = time.monotonic() + KILL_SECONDS, True
+            time.sleep(POLL_SECONDS)
+
+    def _stopped(self, name: str) -> bool:
+        props = self._show(name)
+        return props.get("ActiveState") in ("inactive", "failed", None) and props.get("SubState") != "auto-restart"
 
     def forget(self, name: str) -> None:
         self._run(["systemctl", "reset-failed", f"{check_name(name)}.service"])

@@ -19,6 +19,7 @@ import re
 import shutil
 import tempfile
 import typing as t
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import Fence
@@ -33,7 +34,9 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths i
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import Services, Status
 
 _HEADER = re.compile(r"^# langgraph revision (\d+) (\S+) connections (\w+)$")
-COLOUR_TOKEN = "__COLOUR__"  # noqa: S105 - a place holder in unit texts, no secret
+# Place holders in the unit texts of a revision; the rest of them was written when it was staged.
+COLOUR_MARK = "__COLOUR__"
+CONNECTIONS_MARK = "__CONNECTIONS__"
 
 
 class Made(t.NamedTuple):
@@ -52,6 +55,11 @@ class State:
     queue: str
     revision: int
     revision_id: str
+    connections: str
+
+    @property
+    def made(self) -> Made:
+        return Made(self.revision, self.revision_id, self.connections)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Revision:
         except OSError as error:
             raise HostError(f"{path} cannot be read ({error.strerror}); stage revision {self.number} again.") from error
         head = f"# langgraph revision {self.number} {self.id} connections {self.connections}\n"
-        return head + body.replace(COLOUR_TOKEN, colour)
+        return head + body.replace(COLOUR_MARK, colour).replace(CONNECTIONS_MARK, self.connections)
 
 
 def made_for(text: str | None) -> Made | None:
@@ -148,26 +156,38 @@ class Server:
         if not isinstance(data, dict):
             return None
         try:
-            return State(str(data["colour"]), str(data["queue"]), int(data["revision"]), str(data["revision_id"]))
+            colour, queue, identity = str(data["colour"]), str(data["queue"]), str(data["revision_id"])
+            return State(colour, queue, int(data["revision"]), identity, str(data["connections"]))
         except (KeyError, TypeError, ValueError):
             return None
 
-    def revision(self, number: int, connections: str | None = None) -> Revision:
-        """A staged revision, or HostError. `connections`: digest of connections.json, default the one in place."""
+    def revision(self, number: int, connections: str) -> Revision:
+        """A staged revision with the connections of that digest, or HostError."""
         found = self.paths.revision(number)
         meta = read_json(found.meta)
         if not isinstance(meta, dict) or not meta.get("revision_id"):
             raise HostError(
                 f"Revision {number} of {self.paths.slug} is not staged on this host; run server_stage for it first."
             )
-        return Revision(number, str(meta["revision_id"]), found, connections or self.connections_digest())
+        return Revision(number, str(meta["revision_id"]), found, connections)
 
-    def connections_digest(self) -> str:
-        try:
-            data = self.paths.connections.read_bytes()
-        except FileNotFoundError:
-            return "none"
-        return digest(json.loads(data))
+    def begun(self, number: int) -> Revision:
+        """The revision as server_start has begun it (perhaps anew, with other connections), or HostError."""
+        state = self.state()
+        found = [made for colour in COLOURS if (made := self.api_made(colour)) and made.revision == number]
+        fresh = [made for made in found if not state or made != state.made]
+        if not found:
+            raise HostError(
+                f"Revision {number} of {self.paths.slug} was not started on this host; run server_start for it first."
+            )
+        return self.revision(number, (fresh or found)[0].connections)
+
+    def connections_file(self, digest: str) -> Path:
+        """DATABASE_URI and REDIS_URI. A file for each digest: a candidate's cannot harm what serves."""
+        return self.paths.home / f"connections-{digest}.json"
+
+    def old_connections(self, keep: str) -> list[Path]:
+        return [p for p in sorted(self.paths.home.glob("connections-*.json")) if p != self.connections_file(keep)]
 
     def secret_group(self) -> str | None:
         return self.paths.service_user if self.paths.platform == "systemd" else None
@@ -262,10 +282,10 @@ class Server:
             unit = self.paths.queue_unit(colour, index)
             status = self.services.status(unit)
             if not status.enabled:
-                steps.do(f"Enable queue process {colour}-{index}", lambda unit=unit: self.services.enable(unit))
+                steps.do(f"Enable queue process {colour}-{index}", partial(self.services.enable, unit))
             if not (status.active or status.starting):
                 gate = Gate(self.services, unit, self.queue_port(colour, index), self.services.log_mark(unit))
-                steps.do(f"Start queue process {colour}-{index}", lambda unit=unit: self.services.start(unit))
+                steps.do(f"Start queue process {colour}-{index}", partial(self.services.start, unit))
                 gates.append(gate)
         if not steps.check:
             for gate in gates:
@@ -302,6 +322,6 @@ class Server:
         return other_colour(state.queue) if state else first
 
 
-def digest(connections: dict[str, str]) -> str:
-    """Short digest of connections.json: a unit made for other connections is not the wanted one."""
+def connections_digest(connections: dict[str, str]) -> str:
+    """Short digest of the connections: a unit made for other connections is not the wanted one."""
     return hashlib.sha256(json.dumps(connections, sort_keys=True).encode()).hexdigest()[:12]

@@ -6,21 +6,25 @@
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
 import typing as t
+from functools import partial
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._gate import Gate, GateError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError, StaleEpoch
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import COLOURS
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import (
     Revision,
     Server,
     State,
     Steps,
-    digest,
+    connections_digest,
     read_json,
     write_json,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._switch import PUBLIC, Switch
 
+STOP_FAILED_SECONDS = 15.0  # for a process that failed to start; then it is killed
 Preflight = c.Callable[[Revision, str], None]
 
 
@@ -37,31 +41,29 @@ class Start:
         self.smoke = smoke
 
     def write_files(self, connections: dict[str, str]) -> str:
-        """Bring connections.json and ports.json up to date; the digest of the connections."""
-        paths, server = self.server.paths, self.server
-        if read_json(paths.connections) != connections:
-            group = server.secret_group()
-            self.steps.do("Write the connections", lambda: write_json(paths.connections, connections, 0o640, group))
+        """Bring the files of connections and ports up to date; the digest of the connections."""
+        server = self.server
+        found = connections_digest(connections)
+        path, group = server.connections_file(found), server.secret_group()
+        if read_json(path) != connections:
+            self.steps.do(f"Write {path.name}", lambda: write_json(path, connections, 0o640, group))
         if read_json(server.ports_file) != server.ports:
-            self.steps.do("Write the ports", lambda: write_json(server.ports_file, server.ports))
-        return digest(connections)
+            self.steps.do("Write ports.json", lambda: write_json(server.ports_file, server.ports))
+        return found
 
     def run(self, revision: Revision, count: int) -> dict[str, t.Any]:
         """{candidate, colour, info}: candidate False when this revision serves already, as it should."""
         state = self.server.state()
-        if state and state.revision_id == revision.id and self._made_for_it(revision, state):
+        if state and state.made == revision.made and self._whole(state):
             return {"candidate": False, "colour": state.colour, "info": self._put_right(revision, state, count)}
         if state and not self.steps.check:
             self._settle(revision, state, count)
         colour = self.switch.place(revision)
         return {"candidate": True, "colour": colour, "info": self._candidate(revision, colour)}
 
-    def _made_for_it(self, revision: Revision, state: State) -> bool:
-        """The serving API's unit is this revision's with these connections (a missing unit is put right)."""
-        made = self.server.api_made(state.colour)
-        if self.switch.proxy is not None and self.switch.serving() != state.colour:
-            return False
-        return made in (None, revision.made)
+    def _whole(self, state: State) -> bool:
+        """No switch away from `state` was begun; a unit that somebody removed is put right."""
+        return self.switch.serving() == state.colour and self.server.api_made(state.colour) in (None, state.made)
 
     # -- what serves ---------------------------------------------------------------------------------------------------
 
@@ -88,73 +90,65 @@ class Start:
 
     def _settle(self, revision: Revision, state: State, count: int) -> None:
         """Finish or undo a switch to another revision that was killed, so that something whole serves meanwhile."""
-        serving = self.switch.serving()
+        switch, routed = self.switch, self.switch.routed()
+        up = [colour for colour in COLOURS if self.server.api_up(colour)]
+        if switch.proxy is not None and state.colour in up and not any(routed.get(colour) == "ready" for colour in up):
+            self.steps.do(f"Proxy: let API {state.colour} take requests again", lambda: switch.let_in(state.colour))
+        serving = switch.serving()
         made = self.server.api_made(serving) if serving else None
         if serving is None or made is None or made == revision.made:
             return
-        if (made.revision, made.revision_id, serving) == (state.revision, state.revision_id, state.colour):
+        if made == state.made and serving == state.colour:
             return
+        problem: HostError | None = None
         try:
-            begun = self.server.revision(made.revision, made.connections)
-            self.server.gate_api(begun, serving, 5.0)
-            self.switch.run(begun, count)
+            half = self.server.revision(made.revision, made.connections)
+            self.server.gate_api(half, serving, 5.0)
+            switch.run(half, count)
+        except StaleEpoch:
+            raise
         except HostError as error:
-            self.steps.warnings.append(f"An interrupted switch to revision {made.revision} was not finished: {error}")
-            if self.switch.proxy is None:
-                old = self.server.revision(state.revision)
-                self.steps.do(
-                    f"Start revision {old.number} again",
-                    lambda: self.server.services.stop(self.server.paths.api_unit(PUBLIC), self.server.drain + 30),
-                    lambda: self.server.start_api(old, PUBLIC, self.switch.gate_timeout, enable=True),
-                )
+            problem = error
+        if problem is None:
+            return
+        self.steps.warnings.append(f"A switch to revision {made.revision} that was cut was not finished: {problem}")
+        if switch.proxy is None and "restored" not in problem.extra:
+            again = partial(switch.restore_public, made, state, problem)
+            self.steps.do(f"Start revision {state.revision} again", again)
 
     # -- the candidate -------------------------------------------------------------------------------------------------
 
     def _candidate(self, revision: Revision, colour: str) -> dict[str, t.Any]:
         server, steps, unit = self.server, self.steps, self.server.paths.api_unit(colour)
         info: dict[str, t.Any] = {}
+        if self.switch.proxy is None and colour == PUBLIC and server.state() is not None:
+            return info  # a switch in place was cut: the next one gates, and can bring the old one back
         if server.api_made(colour) == revision.made and server.api_up(colour):
             if steps.check:
                 return info
-            try:
-                return self._gated(revision, server.gate_api(revision, colour, 5.0), colour)
-            except HostError:
-                if self.switch.serving() == colour and server.state() is not None:
-                    raise
-        if not steps.check and self.preflight:
+            with contextlib.suppress(GateError):
+                return server.gate_api(revision, colour, 5.0)
+        if self.preflight and not steps.check:
             self.preflight(revision, colour)
         if server.api_made(colour) is not None or server.api_up(colour):
-            steps.do(f"Remove what is left on API {colour}", lambda: self._retire(colour))
+            steps.do(f"Remove what is left on API {colour}", lambda: self.switch.retire(colour))
 
         def start() -> None:
             try:
-                info.update(self._gated(revision, server.start_api(revision, colour, self.switch.gate_timeout), colour))
+                info.update(server.start_api(revision, colour, self.switch.gate_timeout))
+                if self.smoke:
+                    Gate(server.services, unit, server.api_port(colour)).smoke(self.smoke)
             except HostError as error:
-                server.services.stop(unit, 30)
+                server.services.stop(unit, STOP_FAILED_SECONDS)
                 server.services.remove(unit)
                 state = server.state()
                 error.extra["serving"] = state.revision if state else None
+                if state and self.switch.proxy is not None and server.api_up(state.colour):
+                    self.switch.let_in(state.colour)
                 raise
 
         steps.do(f"Start revision {revision.number} as API {colour} on port {server.api_port(colour)}", start)
         return info
-
-    def _gated(self, revision: Revision, info: dict[str, t.Any], colour: str) -> dict[str, t.Any]:
-        if self.smoke:
-            from ansible_collections.selfhosted.langgraph.plugins.module_utils._gate import Gate
-
-            Gate(self.server.services, self.server.paths.api_unit(colour), self.server.api_port(colour)).smoke(
-                self.smoke
-            )
-        return info
-
-    def _retire(self, colour: str) -> None:
-        """Stop an API that is not to serve; at the proxy it takes nothing new first."""
-        proxy, slug = self.switch.proxy, self.server.paths.slug
-        if proxy is not None and self.switch.routed().get(colour) == "ready":
-            proxy.set_server(slug, colour, "drain")
-            proxy.wait_drained(slug, colour, self.server.drain)
-        self.server.drop_api(colour)
 
     def abandon(self) -> None:
         """Stop and remove a candidate that is not to be switched to; nothing of what serves is touched."""
@@ -164,4 +158,4 @@ class Start:
             if colour == serving and (state is not None or self.switch.proxy is not None):
                 continue
             if self.server.api_made(colour) is not None or self.server.api_up(colour):
-                self.steps.do(f"Stop and remove candidate API {colour}", lambda colour=colour: self._retire(colour))
+                self.steps.do(f"Stop and remove candidate API {colour}", partial(self.switch.retire, colour))

@@ -3,20 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private: let a started revision serve instead of the one that does, and finish what an interrupted switch left.
 
-With a proxy: requests to the new API, sessions of the old one end, new queue processes, the old ones drain, the choice is
-written, the old API stops. Without one the API serves on the port "blue": the old one stops, the new one starts there, and
-the old one comes back when it does not answer. Every function may be called at any point of a switch that was killed.
+With a proxy: requests go to the new API, sessions of the old one end, new queue processes start, the old ones drain,
+the choice is written, the old API stops. Without one the API serves on the port "blue": the old one stops, the new one
+starts there, and the old one comes back when the new one does not answer.
+
+Where a switch stands is read from units, platform and proxy, so that each function may be called at any point of one
+that was killed.
 """
 
 from __future__ import annotations
 
 import collections.abc as c
 import typing as t
+from functools import partial
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._haproxy import Proxy
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError, StaleEpoch
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import COLOURS, other_colour
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import Revision, Server, State, Steps
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import Made, Revision, Server, State, Steps
 
 HEALTHY_SECONDS = 30.0
 PUBLIC = "blue"  # without a proxy the API serves on this colour's port
@@ -31,17 +35,16 @@ class Switch:
         self.steps = steps
         self.gate_timeout = gate_timeout
 
-    # -- where things stand ----------------------------------------------------------------------------------------------
+    # -- where things stand --------------------------------------------------------------------------------------------
 
     def routed(self) -> dict[str, str]:
         """{colour: ready|drain|maint} at the proxy; {} without a proxy."""
         if self.proxy is None:
             return {}
-        found = self.proxy.server_states(self.server.paths.slug)
-        if not found:
-            raise HostError(
-                f"The proxy of this host has no route of {self.server.paths.slug}; write it with module proxy_route first."
-            )
+        slug = self.server.paths.slug
+        found = self.proxy.server_states(slug)
+        if not found and not self.steps.check:
+            raise HostError(f"The proxy of this host has no route of {slug}; write it with module proxy_route first.")
         return found
 
     def serving(self) -> str | None:
@@ -56,143 +59,162 @@ class Switch:
         return ready[0] if ready else None
 
     def place(self, revision: Revision) -> str:
-        """The colour for this revision's API: where it serves or was begun, else the free one."""
+        """The colour for this revision's API: where it serves or was begun to, else the free one."""
         serving = self.serving()
-        if self.proxy is None:
-            if serving is None or self.server.api_made(PUBLIC) == revision.made:
-                return PUBLIC
-            return other_colour(PUBLIC)
         if serving and self.server.api_made(serving) == revision.made:
             return serving
+        if self.proxy is None and serving is None:
+            return PUBLIC
         return other_colour(serving)
 
-    # -- the switch --------------------------------------------------------------------------------------------------------
+    # -- the switch ----------------------------------------------------------------------------------------------------
 
     def run(self, revision: Revision, count: int, keep: c.Collection[int] | None = None) -> State:
-        """Let `revision` serve with `count` queue processes; HostError after the old one was brought back."""
+        """Let `revision` serve with `count` queue processes. HostError: the old one was brought back if it could be."""
         before = self.server.state()
         colour = self.place(revision)
         queue = self.server.queue_colour(revision, before, PUBLIC if self.proxy is None else colour)
-        after = State(colour if self.proxy else PUBLIC, queue, revision.number, revision.id)
-        if self.server.api_made(colour) != revision.made:
-            if not self.steps.check:
-                raise HostError(
-                    f"Revision {revision.number} of {self.server.paths.slug} was not started; run server_start for it first."
-                )
-        elif self.proxy is None:
+        after = State(colour if self.proxy else PUBLIC, queue, *revision.made)
+        if self.proxy is None:
             self._in_place(revision, before)
         else:
-            self._by_proxy(revision, colour, before)
+            self._by_proxy(revision, colour)
         try:
             self.server.ensure_queue(revision, queue, count, self.gate_timeout, self.steps)
+        except StaleEpoch:
+            raise
         except HostError as error:
             self._back(revision, after, before, error)
             raise
-        self._finish(revision, after, before)
-        if keep is not None:
-            wanted = {*keep, revision.number}
-            for number in self.server.prune(wanted):
-                self.steps.do(f"Remove revision {number}", lambda number=number: self.server.drop_revision(number))
+        self._finish(after, before)
+        for number in self.server.prune({*keep, revision.number}) if keep is not None else []:
+            self.steps.do(f"Remove revision {number}", partial(self.server.drop_revision, number))
         return after
 
-    def _by_proxy(self, revision: Revision, colour: str, before: State | None) -> None:
+    # -- with a proxy --------------------------------------------------------------------------------------------------
+
+    def _by_proxy(self, revision: Revision, colour: str) -> None:
         """New API ready at the proxy, the old one without sessions."""
-        proxy, slug, old = t.cast(Proxy, self.proxy), self.server.paths.slug, other_colour(colour)
-        if not self.steps.check:
-            self.server.gate_api(revision, colour, self.gate_timeout)
-        unit = self.server.paths.api_unit(colour)
-        if not self.server.services.status(unit).enabled:
-            self.steps.do(f"Enable API {colour}", lambda: self.server.services.enable(unit))
+        proxy, server, steps = t.cast(Proxy, self.proxy), self.server, self.steps
+        slug, old, unit = server.paths.slug, other_colour(colour), server.paths.api_unit(colour)
+        if not steps.check:
+            server.gate_api(revision, colour, self.gate_timeout)
+        if not server.services.status(unit).enabled:
+            steps.do(f"Enable API {colour}", lambda: server.services.enable(unit))
         routed = self.routed()
         if routed.get(colour) != "ready":
-            self.steps.do(
-                f"Proxy: let API {colour} (revision {revision.number}) take requests",
-                lambda: proxy.set_server(slug, colour, "ready"),
-                lambda: proxy.wait_healthy(slug, colour, HEALTHY_SECONDS),
-            )
+            sentence = f"Proxy: let API {colour} (revision {revision.number}) take requests"
+            steps.do(sentence, lambda: self.let_in(colour))
         if routed.get(old) == "ready":
-            self.steps.do(f"Proxy: drain API {old}", lambda: proxy.set_server(slug, old, "drain"))
-        if self.server.api_up(old):
-            self.steps.do(f"Wait until API {old} has no session left", lambda: self._wait_drained(old))
+            steps.do(f"Proxy: drain API {old}", lambda: proxy.set_server(slug, old, "drain"))
+        if server.api_up(old):
+            steps.do(f"Wait until API {old} has no session left", lambda: self.wait_drained(old))
 
-    def _wait_drained(self, colour: str) -> None:
+    def let_in(self, colour: str) -> None:
+        """Let the proxy send requests to an API; when the proxy does not find it healthy, it is given up."""
+        proxy, slug = t.cast(Proxy, self.proxy), self.server.paths.slug
+        proxy.set_server(slug, colour, "ready")
+        try:
+            proxy.wait_healthy(slug, colour, HEALTHY_SECONDS)
+        except HostError:
+            self.retire(colour)
+            raise
+
+    def wait_drained(self, colour: str) -> None:
         left = t.cast(Proxy, self.proxy).wait_drained(self.server.paths.slug, colour, self.server.drain)
         if left:
             self.steps.warnings.append(
-                f"{left} requests to the API {colour} were still open after {self.server.drain:g} s and may have been cut."
+                f"{left} requests to API {colour} were still open after {self.server.drain:g} s; they may be cut."
             )
+
+    def retire(self, colour: str) -> None:
+        """Stop and remove an API that is not to serve; at the proxy it takes nothing new first."""
+        if self.proxy is not None and self.routed().get(colour) == "ready":
+            self.proxy.set_server(self.server.paths.slug, colour, "drain")
+            self.wait_drained(colour)
+        self.server.drop_api(colour)
+
+    # -- in place ------------------------------------------------------------------------------------------------------
 
     def _in_place(self, revision: Revision, before: State | None) -> None:
         """Stop the old API on the public port and start the new one there."""
-        server, unit = self.server, self.server.paths.api_unit(PUBLIC)
-        made = server.api_made(PUBLIC)
-        if made == revision.made and server.api_up(PUBLIC):
-            if not self.steps.check:
-                self._or_back(revision, before, lambda: server.gate_api(revision, PUBLIC, self.gate_timeout))
+        server, steps, unit = self.server, self.steps, self.server.paths.api_unit(PUBLIC)
+        made, up, port = server.api_made(PUBLIC), server.api_up(PUBLIC), server.api_port(PUBLIC)
+        if made == revision.made and up:
+            if not steps.check:
+                self._or_back(revision.made, before, lambda: server.gate_api(revision, PUBLIC, self.gate_timeout))
             if not server.services.status(unit).enabled:
-                self.steps.do("Enable the API", lambda: server.services.enable(unit))
+                steps.do("Enable the API", lambda: server.services.enable(unit))
             return
-        if made != revision.made and not self.steps.check:
+        if made != revision.made and not steps.check:
             server.gate_api(revision, other_colour(PUBLIC), self.gate_timeout)
-        if server.api_up(PUBLIC):
-            self.steps.do(
-                f"Stop the API of revision {made.revision if made else 'unknown'} on port {server.api_port(PUBLIC)}",
+        if up:
+            steps.do(
+                f"Stop the API of revision {made.revision if made else 'unknown'} on port {port}",
                 lambda: server.services.stop(unit, server.drain + 30),
             )
 
         def start() -> None:
-            self._or_back(revision, before, lambda: server.start_api(revision, PUBLIC, self.gate_timeout, enable=True))
+            self._or_back(
+                revision.made, before, lambda: server.start_api(revision, PUBLIC, self.gate_timeout, enable=True)
+            )
 
-        self.steps.do(f"Start the API of revision {revision.number} on port {server.api_port(PUBLIC)}", start)
+        steps.do(f"Start the API of revision {revision.number} on port {port}", start)
 
-    def _or_back(self, revision: Revision, before: State | None, work: c.Callable[[], t.Any]) -> None:
+    def _or_back(self, made: Made, before: State | None, work: c.Callable[[], t.Any]) -> None:
         """Do the work; when it fails, the revision that served before is started again."""
         try:
             work()
         except HostError as error:
-            self._restore_public(revision, before, error)
+            self.restore_public(made, before, error)
             raise
 
-    def _restore_public(self, revision: Revision, before: State | None, error: HostError) -> None:
-        self.server.services.stop(self.server.paths.api_unit(PUBLIC), self.server.drain + 30)
-        if before is None or before.revision_id == revision.id:
+    def restore_public(self, made: Made, before: State | None, error: HostError) -> None:
+        """Bring back on the public port what served before; what came of it goes into the error."""
+        server = self.server
+        if before is None:
+            server.drop_api(PUBLIC)
             return
+        if before.made == made:
+            return
+        server.services.stop(server.paths.api_unit(PUBLIC), server.drain + 30)
         try:
-            old = self.server.revision(before.revision)
-            self.server.start_api(old, PUBLIC, self.gate_timeout, enable=True)
+            server.start_api(server.revision(*before.made[::2]), PUBLIC, self.gate_timeout, enable=True)
             error.extra["restored"] = before.revision
         except HostError as second:
             error.extra["restore_failed"] = str(second)
 
+    # -- both ----------------------------------------------------------------------------------------------------------
+
     def _back(self, revision: Revision, after: State, before: State | None, error: HostError) -> None:
         """The new queue processes do not work: what served before serves again."""
-        if before is None or before.revision_id == revision.id:
+        server = self.server
+        if before is not None and before.made == revision.made:
             return
-        if self.server.queue_made(after.queue) == revision.made and after.queue != before.queue:
-            self.server.drop_queue(after.queue)
+        if server.queue_made(after.queue) == revision.made:
+            server.drop_queue(after.queue)
         if self.proxy is None:
-            self._restore_public(revision, before, error)
-        elif after.colour != before.colour and self.server.api_up(before.colour):
-            self.proxy.set_server(self.server.paths.slug, before.colour, "ready")
-            self.proxy.wait_healthy(self.server.paths.slug, before.colour, HEALTHY_SECONDS)
-            self.proxy.set_server(self.server.paths.slug, after.colour, "drain")
-            self._wait_drained(after.colour)
-            self.server.drop_api(after.colour)
+            self.restore_public(revision.made, before, error)
+        elif before is None:
+            self.retire(after.colour)
+        elif after.colour != before.colour and server.api_up(before.colour):
+            self.let_in(before.colour)
+            self.retire(after.colour)
             error.extra["restored"] = before.revision
 
-    def _finish(self, revision: Revision, after: State, before: State | None) -> None:
+    def _finish(self, after: State, before: State | None) -> None:
         """Old queue processes and API go; the choice is written."""
         server, steps = self.server, self.steps
         old_queue, old_api = other_colour(after.queue), other_colour(after.colour)
         if server.queue_there(old_queue):
             steps.do(f"Drain and remove queue processes {old_queue}", lambda: server.drop_queue(old_queue))
-        if self.proxy is not None and self.proxy.active(server.paths.slug) != after.colour:
-            proxy = self.proxy
-            steps.do(
-                f"Proxy: write that API {after.colour} serves",
-                lambda: proxy.write_active(server.paths.slug, after.colour),
-            )
+        proxy, slug = self.proxy, server.paths.slug
+        if proxy is not None and proxy.active(slug) != after.colour:
+            sentence = f"Proxy: write that API {after.colour} serves"
+            steps.do(sentence, lambda: proxy.write_active(slug, after.colour))
         if before != after:
             steps.do(f"Note that revision {after.revision} serves", lambda: server.save(after))
         if server.api_made(old_api) is not None or server.api_up(old_api):
             steps.do(f"Stop and remove API {old_api}", lambda: server.drop_api(old_api))
+        for path in server.old_connections(after.connections):
+            steps.do(f"Remove {path.name}", partial(path.unlink, missing_ok=True))
