@@ -189,7 +189,7 @@ def _die_with_parent() -> None:
 
 @contextlib.contextmanager
 def signals_as_errors(what: str) -> t.Iterator[None]:
-    """Within: SIGTERM, SIGINT, SIGHUP raise HostError, so that children are killed and drafts removed on the way out."""
+    """Within: SIGTERM, SIGINT and SIGHUP raise HostError, so that children are killed and drafts removed."""
 
     def stop(number: int, _frame: object) -> None:
         raise HostError(f"{what} was stopped by {signal.Signals(number).name}; run it again.")

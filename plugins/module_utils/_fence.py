@@ -58,7 +58,8 @@ def compare(paths: HostPaths, epoch: int | None) -> int | None:
         return None
     if epoch is None:
         raise StaleEpoch(
-            f"{paths.slug} is worked on by claims (epoch {seen}); use the playbooks, or remove {paths.epoch} to take it over."
+            f"{paths.slug} is worked on by claims (epoch {seen}); "
+            f"use the playbooks, or remove {paths.epoch} to take it over."
         )
     if epoch < seen:
         raise StaleEpoch(

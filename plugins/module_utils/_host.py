@@ -31,7 +31,7 @@ def host_key() -> str:
 
 
 def ensure_system_user(name: str, home: Path) -> tuple[Account, bool]:
-    """The system user, made when missing (with a group of its name, no login, no home made); and whether it was made."""
+    """The system user, made when missing (own group, no login, no home made), and whether it was made."""
     found = Account.find(name)
     if found is not None:
         return found, False

@@ -11,6 +11,8 @@ import typing as t
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import PLATFORMS, HostPaths, host_paths
 
+SHORTEST_SECRET = 6  # characters; shorter values are too likely to be part of ordinary words
+
 
 def host_spec() -> dict[str, t.Any]:
     """Common part of the argument specs. `claim_file` is taken out by the action plugins."""
@@ -43,3 +45,32 @@ def string_values(value: t.Mapping[str, t.Any] | None, option: str) -> dict[str,
         if not isinstance(item, str):
             raise HostError(f"{option}.{key} is {type(item).__name__}, not a string; put it in quotes.")
     return dict(value or {})
+
+
+def keep_quiet(module: t.Any) -> None:
+    """Stop AnsibleModule from blanking values of no_log options in the result, to be called first.
+
+    These values may be as short as "1" or "true", and blanking them would spoil every text that contains them (a lock,
+    a diff). The module keeps them out of its results by itself: see `masked` and `shown_invocation`.
+    """
+    module.no_log_values.clear()
+
+
+def shown_invocation(module: t.Any) -> dict[str, t.Any]:
+    """The options as a result may show them."""
+    hidden = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+    spec = module.argument_spec
+    return {"module_args": {k: hidden if spec.get(k, {}).get("no_log") else v for k, v in module.params.items()}}
+
+
+def masked(result: dict[str, t.Any], values: t.Iterable[t.Any]) -> dict[str, t.Any]:
+    """A failure's message and log lines without those values, where they are long enough to be secrets."""
+    found = sorted({v for v in values if isinstance(v, str) and len(v) >= SHORTEST_SECRET}, key=len, reverse=True)
+    for value in found:
+        for part in {value, *value.splitlines()}:
+            if len(part) < SHORTEST_SECRET:
+                continue
+            result["msg"] = result["msg"].replace(part, "********")
+            if "log_tail" in result:
+                result["log_tail"] = [line.replace(part, "********") for line in result["log_tail"]]
+    return result

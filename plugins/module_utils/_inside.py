@@ -31,18 +31,18 @@ def finding(check: str, ok: bool, message: str) -> Finding:
 def check_imports(request: dict[str, t.Any]) -> list[Finding]:
     """Import what langgraph.json names, the way the server does; stops at the first failure."""
     strip = request.get("strip") or ""
-    found = []
+    found: list[Finding] = []
     for what, reference in request.get("objects") or []:
         try:
             _import_object(reference)
-        except BaseException as error:  # user code may raise anything, SystemExit included
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit included
             traceback.print_exc()
             return [*found, finding("import", False, f"{what} cannot be imported: {_cause(error, strip)}.")]
         found.append(finding("import", True, f"{what} can be imported."))
     for module in request.get("modules") or []:
         try:
             __import__(module)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it imports user code, which may raise anything
             traceback.print_exc()
             return [*found, finding("import", False, f"The server cannot be imported: {_cause(error, strip)}.")]
     return found
@@ -133,66 +133,53 @@ def _postgres_cause(error: Exception, place: str, name: str, role: str, password
     return f"Postgres at {place} does not answer ({text[-300:]}); start it, or correct its address."
 
 
+# Of other roles' sessions an ordinary role sees who, but not of what kind: background processes have no user.
+FACTS = """
+select has_database_privilege(current_database(), 'CREATE'),
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+       (select rolconnlimit from pg_roles where rolname = current_user),
+       (select count(*) from pg_stat_activity where usesysid is not null and usename <> current_user)
+"""
+
+
 def _postgres_facts(connection: t.Any, request: dict[str, t.Any], place: str, name: str, role: str) -> list[Finding]:
-    found = []
     version = connection.info.server_version
     minimum = int(request.get("postgres_minimum") or 0)
-    shown = f"{version // 10000}.{version % 10000}"
+    text = f"Postgres at {place} is {_postgres_version(version)}"
     if version < minimum:
-        need = f"{minimum // 10000}.{minimum % 10000}"
-        found.append(
-            finding("postgres_version", False, f"Postgres at {place} is {shown}, the server needs {need}; upgrade it.")
-        )
-    else:
-        found.append(finding("postgres_version", True, f"Postgres at {place} is {shown}."))
-    row = connection.execute(
-        "select has_database_privilege(current_database(), 'CREATE'), coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),"
-        " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,"
-        " (select count(*) from pg_stat_activity where backend_type = 'client backend'),"
-        " (select rolconnlimit from pg_roles where rolname = current_user),"
-        " (select count(*) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid())"
-    ).fetchone()
-    may_create, may_tables, slots, used, limit, own = row
-    if may_tables:
+        text += f", the server needs {_postgres_version(minimum)}; upgrade it"
+    found = [finding("postgres_version", version >= minimum, f"{text}.")]
+    may_create, may_tables, slots, limit, others = connection.execute(FACTS).fetchone()
+    if may_tables or may_create:
         found.append(finding("postgres_rights", True, f"Role {role} may create tables in database {name}."))
     else:
-        way = "" if may_create else " and create schemas"
-        found.append(
-            finding(
-                "postgres_rights",
-                False,
-                f"Role {role} may not create tables in database {name}; let it own the database{way}.",
-            )
-        )
+        text = f"Role {role} may not create tables in database {name}; let it own the database."
+        found.append(finding("postgres_rights", False, text))
     need = int(request.get("connections") or 0)
     if need:
-        found.append(_budget(place, role, need, slots, used - own - 1, limit))
+        found.append(_budget(place, role, need, slots, others, limit))
     return found
 
 
+def _postgres_version(number: int) -> str:
+    return f"{number // 10000}.{number % 10000}"
+
+
 def _budget(place: str, role: str, need: int, slots: int, others: int, limit: int) -> Finding:
+    """`slots`: of the whole server; `others`: taken by other roles; `limit`: of the role, -1 for none."""
+    text = f"The servers need {need} connections but "
     if 0 <= limit < need:
-        return finding(
-            "postgres_connections",
-            False,
-            f"The servers need {need} connections but role {role} may have {limit}; raise its limit or lower the pool.",
-        )
-    if need > slots:
-        return finding(
-            "postgres_connections",
-            False,
-            f"The servers need {need} connections but Postgres at {place} has {slots}; raise max_connections or lower the pool.",
-        )
-    if need > slots - others:
-        return finding(
-            "postgres_connections",
-            False,
-            f"The servers need {need} connections but Postgres at {place} has {max(0, slots - others)} of {slots} left; "
-            "raise max_connections or lower the pool.",
-        )
-    return finding(
-        "postgres_connections", True, f"{need} connections are needed, {slots - others} of {slots} are free."
-    )
+        text += f"role {role} may have {limit}; raise its limit or lower the pool."
+    elif need > slots:
+        text += f"Postgres at {place} has {slots}; raise max_connections or lower the pool."
+    elif need > slots - others:
+        left = max(0, slots - others)
+        text += f"Postgres at {place} has {left} of {slots} left; raise max_connections or lower the pool."
+    else:
+        text = f"{need} connections are needed, {slots - others} of {slots} are free."
+        return finding("postgres_connections", True, text)
+    return finding("postgres_connections", False, text)
 
 
 def check_redis(request: dict[str, t.Any]) -> list[Finding]:
@@ -257,7 +244,7 @@ def main() -> None:
     code = 0
     try:
         result = {"findings": answer(request)}
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever happens, there is an answer
         traceback.print_exc()
         result, code = {"findings": [finding("probe", False, f"The check failed: {_cause(error, '')}.")]}, 1
     sys.stdout.flush()

@@ -187,7 +187,7 @@ def _owner(inodes: set[str]) -> tuple[int, str]:
 def _inside_source() -> str:
     """The text of `_inside`, also from within the archive that modules travel in."""
     spec = importlib.util.find_spec(_inside.__name__)
-    source = spec.loader.get_source(_inside.__name__) if spec and hasattr(spec.loader, "get_source") else None
+    source = getattr(spec.loader, "get_source", lambda name: None)(_inside.__name__) if spec else None
     if not source:
         raise HostError("The module's archive lacks _inside.py; install the collection again.")
     return str(source)

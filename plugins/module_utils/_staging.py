@@ -106,8 +106,8 @@ class _Staging:
             meta = json.loads(generated["meta.json"])
         if meta.get("revision_id") != wanted.revision_id or meta.get("config_digest") != wanted.inputs_digest():
             raise HostError(
-                f"Revision {wanted.number} of {self.paths.slug} is staged on this host from another source, environment "
-                "or version; give the new contents a new number."
+                f"Revision {wanted.number} of {self.paths.slug} is staged on this host from another source, "
+                "environment or version; give the new contents a new number."
             )
         if not os.access(self.final.python, os.X_OK) or not self.final.source.is_dir():
             return missing, {}

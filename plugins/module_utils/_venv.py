@@ -286,9 +286,9 @@ def _reason(lines: t.Sequence[str]) -> str:
     """The last cause that uv gives, else its last line."""
     said = [line.strip() for line in lines if line.strip()]
     causes = [line for line in said if line.lower().startswith(("cause:", "caused by:"))]
-    errors = [line for line in said if line.startswith(("error:", "×", "╰─▶"))]
+    errors = [line for line in said if line.startswith(("error:",))]
     text = (causes or errors or said or ["uv gave no reason"])[-1]
-    for prefix in ("cause:", "error:", "Caused by:", "× ", "╰─▶"):
+    for prefix in ("cause:", "error:", "Caused by:"):
         text = text.removeprefix(prefix).strip()
     return text.rstrip(".")[:500]
 

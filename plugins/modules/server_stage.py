@@ -14,7 +14,8 @@ description:
     in it, and writes environment, start module and unit texts to C(<root>/<slug>/revisions/<number>).
   - Starts and stops nothing. The revision's directory appears whole by one rename, or not at all; a run that was killed
     is cleaned up by the next one.
-  - A staged revision is immutable. Files of it that were edited by hand are put right; other contents need a new number.
+  - A staged revision is immutable. Files of it that were edited by hand are put right; other contents need a new
+    number.
   - Building and importing run the code of the source, never as root.
 author:
   - selfhosted.langgraph contributors (@selfhosted)
@@ -44,8 +45,8 @@ options:
   source:
     description:
       - Tarball of the source.
-      - Used as an action (the normal way) it is a path on the controller, sent to the host only when the revision is not
-        staged there.
+      - Used as an action (the normal way) it is a path on the controller, sent to the host only when the revision is
+        not staged there.
     type: path
   source_sha256:
     description: SHA-256 of the tarball; what arrives is compared with it.
@@ -90,7 +91,7 @@ options:
     description: Path of the C(uv) program; by default the one below O(root), next to Ansible's Python, or on PATH.
     type: path
   python:
-    description: Path of the Python interpreter; by default C(python3.X) of the host for the version that the source wants.
+    description: Path of the Python interpreter; by default C(python3.X) of the host, as the source wants.
     type: path
   uv_env:
     description: Environment of C(uv), such as C(UV_DEFAULT_INDEX) or C(HTTPS_PROXY).
@@ -197,7 +198,10 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_module import (
     fence_arguments,
     host_spec,
+    keep_quiet,
+    masked,
     module_paths,
+    shown_invocation,
     string_values,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._revision_files import Wanted, preview
@@ -216,8 +220,7 @@ def main() -> None:
             "source": {"type": "path"},
             "source_sha256": {"type": "str"},
             "langgraph_config_path": {"type": "str", "default": "langgraph.json"},
-            # no_log would blank these short values in every text of the result; they are kept out of it instead
-            "env": {"type": "dict", "default": {}, "no_log": False},
+            "env": {"type": "dict", "default": {}, "no_log": True},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "lock": {"type": "str", "default": ""},
             "refresh_lock": {"type": "bool", "default": False},
@@ -232,10 +235,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    keep_quiet(module)
     try:
-        module.exit_json(**run(module))
+        module.exit_json(**run(module), invocation=shown_invocation(module))
     except HostError as error:
-        module.fail_json(**error.result())
+        values = [*(module.params["env"] or {}).values(), *(module.params["secrets"] or {}).values()]
+        module.fail_json(**masked(error.result(), values), invocation=shown_invocation(module))
 
 
 def run(module: AnsibleModule) -> dict[str, object]:
