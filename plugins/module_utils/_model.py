@@ -127,6 +127,23 @@ def check_deployment_transition(what: str, old: str, new: str) -> None:
         )
 
 
+_ROAD = (QUEUED, AWAITING_BUILD, BUILDING, AWAITING_DEPLOY, DEPLOYING, DEPLOYED)
+
+
+def steps(old: str, new: str) -> tuple[str, ...]:
+    """The statuses a revision passes through from ``old`` to ``new``: a report need not name each one on the way to DEPLOYED.
+
+    A failure that does not fit where the revision is becomes the one that does. No steps: it is there already.
+    """
+    if old == new:
+        return ()
+    if new in (REPORT_FAILED, BUILD_FAILED, DEPLOY_FAILED) and new not in REVISION_TRANSITIONS[old]:
+        new = fitting_failure(old)
+    if old in _ROAD and new in _ROAD and _ROAD.index(old) < _ROAD.index(new):
+        return _ROAD[_ROAD.index(old) + 1 : _ROAD.index(new) + 1]
+    return (new,)
+
+
 def fitting_failure(status: str) -> str:
     """The failed status of a revision that is ``status``."""
     if status in (CREATING, QUEUED):

@@ -62,6 +62,7 @@ class Owner(TypedDict, total=False):
 
     host: str
     boot_id: str
+    pid_ns: str  # containers share the boot id of their host
     pid: int
     start_time: int
     user: str

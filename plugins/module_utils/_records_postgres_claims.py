@@ -1,0 +1,314 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claiming work in Postgres: due work with SKIP LOCKED, named deployments, previews. Everything by the database's
+clock."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _process
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import generate_password
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Held, InvalidInput, NotFound
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
+    LEASE_SECONDS,
+    Claim,
+    ClaimRevision,
+    Owner,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
+    Row,
+    new_id,
+    statement,
+    to_json,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_deployments import (
+    DeploymentRecords,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
+    DEPLOYMENT,
+    REVISION,
+    iso,
+    owner_label,
+    text_id,
+)
+
+IsDead = Callable[[Mapping[str, Any]], bool]
+
+ALL = "all"
+_KEPT_CLAIMS = 20
+_IDS = "select d.id, d.name from control_plane.deployments d where d.workspace_id = %(workspace)s"
+_OF_NOBODY, _OF_LISTENER = "and d.listener_id is null", "and d.listener_id = %(listener)s"
+
+
+class ClaimRecords(DeploymentRecords):
+    """The part of the adapter that hands out work."""
+
+    def claim(
+        self,
+        deployments: Sequence[str] | None = None,
+        listener: str | None = None,
+        *,
+        owner: Owner,
+        takeover: bool = False,
+        preview: bool = False,
+        limit: int | None = None,
+        is_dead: IsDead | None = None,
+    ) -> list[Claim]:
+        """See ``_records.Records.claim``."""
+        dead = is_dead or _process.is_dead
+        with self.transaction():
+            values: dict[str, Any] = {"workspace": self.workspace_id, "limit": limit}
+            if listener is not None:
+                values["listener"] = self._listener(listener)["id"]
+            lock = "" if preview else "for update of d"
+            if deployments is None:
+                ids = self._due(values, lock, dead)
+                return self._take_all(ids[:limit], "due", owner, preview)
+            ids = self._named(list(deployments), values, lock)
+            if not takeover:
+                self._refuse_held(ids, dead)
+            return self._take_all(ids, "named", owner, preview)
+
+    # -- which ---------------------------------------------------------------------------------------------------
+
+    def _due(self, values: dict[str, Any], lock: str, dead: IsDead) -> list[Any]:
+        whose = _OF_LISTENER if "listener" in values else _OF_NOBODY
+        skip = f"{lock} skip locked" if lock else ""
+        due = "and d.claimable_at <= statement_timestamp() order by d.claimable_at limit %(limit)s"
+        ids = [row["id"] for row in self.all(statement(_IDS, whose, due, skip), values)]
+        # Leases that are alive, of owners on this host that are dead: no need to wait until they run out.
+        leased = (
+            "and d.claimable_at > statement_timestamp() and d.claim_owner ->> 'host' = %(host)s "
+            "and d.claim_owner ->> 'boot_id' = %(boot_id)s"
+        )
+        here = {**values, "host": socket.gethostname(), "boot_id": _process.boot_id()}
+        mine = statement(_IDS.replace("d.name", "d.name, d.claim_owner"), whose, leased, skip)
+        return ids + [row["id"] for row in self.all(mine, here) if dead(row["claim_owner"])]
+
+    def _named(self, names: list[str], values: dict[str, Any], lock: str) -> list[Any]:
+        whose = _OF_LISTENER if "listener" in values else ""
+        alive = "and d.deleted_at is null"
+        # Everybody locks in the order of the ids: no two claims wait for each other.
+        order = f"order by d.id {lock}"
+        if names == [ALL]:
+            return [row["id"] for row in self.all(statement(_IDS, whose, alive, order), values)]
+        if not names or ALL in names:
+            raise InvalidInput(
+                "deployments names nothing, or all among others; give names, or all alone.", field="deployments"
+            )
+        values["names"] = [name for name in names if not _model.is_uuid(name)]
+        values["ids"] = [name for name in names if _model.is_uuid(name)]
+        found = self.all(
+            statement(_IDS, whose, alive, "and (d.name = any(%(names)s) or d.id = any(%(ids)s::uuid[]))", order), values
+        )
+        known = {row["name"] for row in found} | {str(row["id"]) for row in found}
+        unknown = sorted(name for name in set(names) if name not in known and name.lower() not in known)
+        if unknown:
+            where = f"of listener {text_id(values['listener'])} " if whose else ""
+            raise NotFound(
+                f"There is no deployment {', '.join(unknown)} {where}in workspace {self.workspace_name}; "
+                "create it or correct its name.",
+                kind="deployment",
+                names=unknown,
+            )
+        return [row["id"] for row in found]
+
+    def _refuse_held(self, ids: list[Any], dead: IsDead) -> None:
+        held = self.all(
+            "select d.name, d.claim_owner, d.claim_since from control_plane.deployments d where d.id = any(%s) "
+            "and d.claim_id is not null and d.lease_until > clock_timestamp() order by d.name",
+            [ids],
+        )
+        for row in held:
+            if dead(row["claim_owner"]):
+                continue
+            owner, since = owner_label(row["claim_owner"]), iso(row["claim_since"]) or ""
+            raise Held(
+                f"Deployment {row['name']} is being worked on by {owner} since {since[11:19]} UTC; "
+                "wait, or set langgraph_takeover: true.",
+                deployment=row["name"],
+                owner=owner,
+                since=since,
+            )
+
+    # -- taking --------------------------------------------------------------------------------------------------
+
+    def _take_all(self, ids: list[Any], reason: Literal["due", "named"], owner: Owner, preview: bool) -> list[Claim]:
+        claims = (self._take(deployment_id, reason, owner, preview) for deployment_id in ids)
+        return [claim for claim in claims if claim is not None]
+
+    def _take(self, deployment_id: Any, reason: Literal["due", "named"], owner: Owner, preview: bool) -> Claim | None:
+        by_id = statement(DEPLOYMENT, "where d.id = %s")
+        row = self.must(by_id, [deployment_id])
+        delete = row["status"] == _model.AWAITING_DELETE
+        stopped = row["progress_revision_id"] is not None and (row["interrupt_requested"] or delete)
+        if stopped and not preview:
+            # Its holder is gone: what it was asked to do is done here.
+            progress = self.must_revision(row, str(row["progress_revision_id"]))
+            self.move_revision(
+                row, progress, _model.INTERRUPTED, cause="Interrupted after whoever worked on it was lost."
+            )
+            row = self.must(by_id, [deployment_id])
+        revision_id = None if stopped and preview else row["progress_revision_id"]
+        revision_id = revision_id or row["queued_revision_id"]
+        if delete:
+            revision_id = row["active_revision_id"] or row["latest_revision_id"]
+        elif revision_id is None and reason == "named":
+            revision_id = row["active_revision_id"]
+        if revision_id is None and not delete:
+            return None
+        claim_id = ""
+        if not preview:
+            claim_id = self._lease(row, revision_id, "delete" if delete else "apply", owner)
+            if not delete:
+                self._begin(row, revision_id)
+            row = self.must(by_id, [deployment_id])
+        return self._claim(row, revision_id, claim_id, reason, preview)
+
+    def _lease(self, row: Row, revision_id: Any, action: str, owner: Owner) -> str:
+        claim_id = new_id()
+        made = {
+            "database": row["database_password"] or self.encrypting().encrypt_text(generate_password()),
+            "redis": row["redis_password"] or self.encrypting().encrypt_text(generate_password()),
+        }
+        epoch = self.must(
+            "update control_plane.deployments set epoch = epoch + 1, claim_id = %(claim)s, claim_revision_id = "
+            "%(revision)s, "
+            "claim_action = %(action)s, claim_owner = %(owner)s, claim_since = clock_timestamp(), "
+            "lease_until = clock_timestamp() + make_interval(secs => %(seconds)s), interrupt_requested = false, "
+            "database_password = %(database)s, redis_password = %(redis)s where id = %(id)s returning epoch",
+            {
+                **made,
+                "claim": claim_id,
+                "revision": revision_id,
+                "action": action,
+                "owner": to_json(dict(owner)),
+                "seconds": LEASE_SECONDS,
+                "id": row["id"],
+            },
+        )["epoch"]
+        self.run(
+            "insert into control_plane.claims (id, workspace_id, deployment_id, revision_id, epoch, action, owner) "
+            "values (%s, %s, %s, %s, %s, %s, %s)",
+            [claim_id, self.workspace_id, row["id"], revision_id, epoch, action, to_json(dict(owner))],
+        )
+        self.run(
+            "delete from control_plane.claims where deployment_id = %s and epoch <= %s",
+            [row["id"], epoch - _KEPT_CLAIMS],
+        )
+        before = {"epoch": row["epoch"], "owner": owner_label(row["claim_owner"]) if row["claim_id"] else None}
+        after = {"epoch": epoch, "owner": owner_label(owner), "action": action}
+        self.audit("takeover" if row["claim_id"] else "claim", "deployment", str(row["id"]), row["name"], before, after)
+        return claim_id
+
+    def _begin(self, row: Row, revision_id: Any) -> None:
+        """Move the claimed revision to BUILDING; one that somebody lost begins again."""
+        revision = self.must_revision(row, str(revision_id))
+        if revision["status"] not in _model.PENDING:
+            return
+        for status in (_model.AWAITING_BUILD, _model.BUILDING):
+            if revision["status"] != status or status == _model.BUILDING:
+                self.move_revision(row, revision, status)
+                revision["status"] = status
+
+    # -- what is handed out --------------------------------------------------------------------------------------
+
+    def _claim(
+        self, row: Row, revision_id: Any, claim_id: str, reason: Literal["due", "named"], preview: bool
+    ) -> Claim:
+        revision = self.one(statement(REVISION, "where r.id = %s"), [revision_id]) if revision_id else None
+        left = self.must(
+            "select extract(epoch from %s::timestamptz - clock_timestamp())::float8 as seconds", [row["lease_until"]]
+        )["seconds"]
+        secrets: dict[str, str] = {}
+        if revision and revision["secrets"]:
+            secrets = self.crypt.decrypt_map(revision["secrets"])
+        return {
+            "public": {
+                "claim_id": claim_id,
+                "epoch": row["epoch"],
+                "seconds_left": LEASE_SECONDS if preview else round(left, 3),
+                "action": "delete" if row["status"] == _model.AWAITING_DELETE else "apply",
+                "reason": reason,
+                "preview": preview,
+                "deployment": {
+                    "id": str(row["id"]),
+                    "name": row["name"],
+                    "slug": row["slug"],
+                    "workspace_id": str(row["workspace_id"]),
+                    "status": row["status"],
+                    "active_revision_number": row["active_number"],
+                    "listener_id": text_id(row["listener_id"]),
+                    "url": row["url"],
+                    "skip_dump": row["skip_dump"],
+                },
+                "revision": _claim_revision(revision) if revision else None,
+                "keep_revisions": self._kept(row, revision),
+                "placements": self.placements_of(row["id"]),
+            },
+            "private": {
+                "env": dict(revision["env"]) if revision else {},
+                "secrets": secrets,
+                "lock": revision["lock"] if revision else None,
+                "database_password": self._password(row["database_password"]),
+                "redis_password": self._password(row["redis_password"]),
+            },
+        }
+
+    def _password(self, token: str | None) -> str | None:
+        return self.crypt.decrypt_text(token) if token else None
+
+    def _kept(self, row: Row, revision: Row | None) -> list[int]:
+        deployed = self.all(
+            "select number from control_plane.revisions where deployment_id = %s and status = 'DEPLOYED' "
+            "order by number desc limit %s",
+            [row["id"], _model.KEPT_REVISIONS + 2],
+        )
+        pinned = self.all("select number from control_plane.revisions where deployment_id = %s and pinned", [row["id"]])
+        return _model.kept_numbers(
+            [found["number"] for found in deployed],
+            row["active_number"],
+            revision["number"] if revision else None,
+            [found["number"] for found in pinned],
+        )
+
+    def placements_of(self, deployment_id: Any, host_key: str | None = None) -> dict[str, dict[str, dict[str, int]]]:
+        """Ports of a deployment: host key -> role -> slot -> port."""
+        result: dict[str, dict[str, dict[str, int]]] = {}
+        only = "and p.host_key = %(host)s" if host_key is not None else ""
+        rows = self.all(
+            statement(
+                "select p.host_key, p.role, p.slot, p.port from control_plane.placements p where "
+                "p.deployment_id = %(id)s",
+                only,
+                "order by p.host_key, p.role, p.slot",
+            ),
+            {"id": deployment_id, "host": host_key},
+        )
+        for row in rows:
+            result.setdefault(row["host_key"], {}).setdefault(row["role"], {})[row["slot"]] = row["port"]
+        return result
+
+
+def _claim_revision(row: Mapping[str, Any]) -> ClaimRevision:
+    return {
+        "id": str(row["id"]),
+        "number": row["number"],
+        "status": row["status"],
+        "kind": row["kind"],
+        "source": row["source"],
+        "source_sha256": row["source_sha256"],
+        "repo_url": row["repo_url"],
+        "repo_ref": row["repo_ref"],
+        "repo_commit_sha": row["repo_commit_sha"],
+        "langgraph_config_path": row["langgraph_config_path"],
+        "image_uri": row["image_uri"],
+        "flavour": row["flavour"],
+        "api_version": row["api_version"],
+        "has_lock": row["lock"] is not None,
+        "resource_spec": row["resource_spec"],
+    }

@@ -1,0 +1,280 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deployments in Postgres: reading, planning, creating, updating, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Applied, Plan
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
+    Row,
+    new_id,
+    statement,
+    to_json,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import (
+    RevisionRecords,
+    check_page,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
+    DEPLOYMENT,
+    deployment_view,
+    flat,
+)
+
+_SLUG_TRIES = 5
+
+
+class DeploymentRecords(RevisionRecords):
+    """The part of the adapter that knows deployments."""
+
+    def deployment(self, name_or_id: str) -> dict[str, Any] | None:
+        """See ``_records.Records.deployment``."""
+        row = self.find_deployment(name_or_id)
+        return deployment_view(row) if row else None
+
+    def deployments(
+        self,
+        name: str | None = None,
+        name_contains: str | None = None,
+        status: str | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """See ``_records.Records.deployments``."""
+        self.ready()
+        check_page(limit, offset)
+        if status is not None and status not in _model.DEPLOYMENT_STATUSES:
+            raise InvalidInput(
+                f"{status!r} is no status of a deployment; use one of {', '.join(_model.DEPLOYMENT_STATUSES)}.",
+                field="status",
+            )
+        where = ["where d.workspace_id = %(workspace)s and d.deleted_at is null"]
+        values: dict[str, Any] = {"workspace": self.workspace_id, "limit": limit, "offset": offset}
+        if name is not None:
+            where.append("and d.name = %(name)s")
+            values["name"] = name
+        if name_contains:
+            # The index knows parts of up to three characters; the position decides.
+            where.append("and d.name_parts @> %(parts)s and position(%(contains)s in d.name) > 0")
+            size = min(3, len(name_contains))
+            values["contains"] = name_contains
+            values["parts"] = sorted({name_contains[i : i + size] for i in range(len(name_contains) - size + 1)})
+        if status is not None:
+            where.append("and d.status = %(status)s")
+            values["status"] = status
+        page = "order by d.created_at desc, d.id limit %(limit)s offset %(offset)s"
+        return [deployment_view(row) for row in self.all(statement(DEPLOYMENT, *where, page), values)]
+
+    # -- planning ------------------------------------------------------------------------------------------------
+
+    def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+        """See ``_records.Records.plan_deployment``."""
+        name = str(desired.get("name") or "")
+        if state == "absent":
+            row = self.find_deployment(name)
+            return _plan.plan(flat(row) if row else None, desired, "absent")
+        asked = _plan.normalise(desired)
+        return self._plan(self.find_deployment(asked["name"]), asked)[0]
+
+    def _plan(self, row: Row | None, asked: dict[str, Any]) -> tuple[Plan, dict[str, Any] | None]:
+        """The plan, and the current flat state with the secrets as far as they are needed to compare."""
+        if "listener" in asked:
+            asked["listener"] = self._listener(asked["listener"])["compute_id"]
+        current = flat(row) if row else None
+        if current is not None and "secrets" in asked and current["token"]:
+            current = self.with_secrets(current)
+        return _plan.plan(current, asked), current
+
+    def _listener(self, name_or_id: str) -> Row:
+        by_id = name_or_id if _model.is_uuid(name_or_id) else None
+        row = self.one(
+            "select l.id, l.compute_id from control_plane.listeners l "
+            "where l.workspace_id = %(workspace)s and (l.compute_id = %(name)s or l.id = %(id)s)",
+            {"workspace": self.workspace_id, "name": name_or_id, "id": by_id},
+        )
+        if row is None:
+            raise NotFound(
+                f"There is no listener {name_or_id} in workspace {self.workspace_name}; create it or correct its name.",
+                kind="listener",
+                names=[name_or_id],
+            )
+        return row
+
+    # -- changes -------------------------------------------------------------------------------------------------
+
+    def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
+        """See ``_records.Records.apply_deployment``."""
+        asked = _plan.normalise(desired)
+        with self.transaction():
+            row = self.find_deployment(asked["name"], lock=True)
+            plan, current = self._plan(row, asked)
+            if version is not None and (row is None or row["version"] != version):
+                raise Conflict(f"Deployment {asked['name']} was changed by somebody else meanwhile; run again.")
+            self._check_source(asked)
+            if row is None or current is None:
+                return self._create(asked, plan)
+            if not plan.changed:
+                return self.applied(row["id"], plan)
+            return self._update(row, current, asked, plan)
+
+    def _check_source(self, asked: Mapping[str, Any]) -> None:
+        sha256 = asked.get("source_sha256")
+        # The lock keeps a source that nothing refers to yet from being pruned before this transaction ends.
+        if sha256 and not self.one(
+            "select size from control_plane.sources where workspace_id = %s and sha256 = %s for key share",
+            [self.workspace_id, sha256],
+        ):
+            raise NotFound(
+                f"The source {sha256} of deployment {asked['name']} is not stored; upload it first.",
+                kind="source",
+                names=[sha256],
+            )
+
+    def _create(self, asked: Mapping[str, Any], plan: Plan) -> Applied:
+        config = _plan.initial(asked)
+        deployment_id, slug = self._new_slug(config["name"])
+        listener = self._listener(asked["listener"]) if "listener" in asked else None
+        token = self.encrypting().encrypt_map(config["secrets"]) if config["secrets"] else None
+        draft = {key: config[key] for key in _plan.CONFIG_FIELDS if key != "secrets"}
+        made = self.one(
+            "insert into control_plane.deployments (id, workspace_id, name, slug, display_name, source, "
+            "repo_url, listener_id, status, "
+            "draft, draft_secrets) values (%(id)s, %(workspace)s, %(name)s, %(slug)s, %(display_name)s, "
+            "%(source)s, %(repo_url)s, "
+            "%(listener)s, 'UNUSED', %(draft)s, %(secrets)s) "
+            "on conflict (workspace_id, name) where deleted_at is null do nothing returning id",
+            {
+                **{key: config[key] for key in ("name", "display_name", "source", "repo_url")},
+                "id": deployment_id,
+                "workspace": self.workspace_id,
+                "slug": slug,
+                "listener": listener["id"] if listener else None,
+                "draft": to_json({**draft, "secret_names": sorted(config["secrets"])}),
+                "secrets": token,
+            },
+        )
+        if made is None:
+            raise Conflict(
+                f"A deployment named {config['name']!r} already exists: it was created meanwhile; run again."
+            )
+        self.audit("create", "deployment", deployment_id, config["name"], None, plan.after)
+        revision = None
+        if plan.new_revision:
+            row = self.must(statement(DEPLOYMENT, "where d.id = %s"), [deployment_id])
+            revision = self.insert_revision(
+                row, config, token=token, kind=_model.KIND_CREATE, message=asked.get("message")
+            )
+        return self.applied(deployment_id, plan, revision)
+
+    def _new_slug(self, name: str) -> tuple[str, str]:
+        for _try in range(_SLUG_TRIES):
+            deployment_id = new_id()
+            slug = _model.make_slug(name, deployment_id)
+            if not self.one("select 1 as taken from control_plane.deployments where slug = %s", [slug]):
+                return deployment_id, slug
+        raise Conflict(f"No free slug was found for deployment {name}; try again.")
+
+    def _update(self, row: Row, current: dict[str, Any], asked: Mapping[str, Any], plan: Plan) -> Applied:
+        after = _plan.merge(current, asked)
+        token = current["token"]
+        if "secrets" in asked and after["secrets"] != current["secrets"]:
+            token = self.encrypting().encrypt_map(after["secrets"]) if after["secrets"] else None
+        self.audit("update", "deployment", str(row["id"]), row["name"], plan.before, plan.after)
+        self.run(
+            "update control_plane.deployments set display_name = %s, version = version + 1, updated_at = "
+            "clock_timestamp() "
+            "where id = %s",
+            [after["display_name"], row["id"]],
+        )
+        revision = None
+        if plan.new_revision:
+            lock = None
+            if _same_build(current, after) and row["latest_revision_id"]:
+                lock = self.must_revision(row, None)["lock"]
+            kind = _model.KIND_UPDATE if row["c_number"] else _model.KIND_CREATE
+            revision = self.insert_revision(row, after, token=token, kind=kind, message=asked.get("message"), lock=lock)
+        elif row["c_number"] is None:
+            draft = {key: after[key] for key in _plan.CONFIG_FIELDS if key != "secrets"}
+            self.run(
+                "update control_plane.deployments set draft = %s, draft_secrets = %s where id = %s",
+                [to_json({**draft, "secret_names": sorted(after["secrets"])}), token, row["id"]],
+            )
+        return self.applied(row["id"], plan, revision)
+
+    def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
+        """See ``_records.Records.delete_deployment``; the answer has ``changed`` besides, and ``deleted``
+        when it is gone."""
+        with self.transaction():
+            row = self.find_deployment(name_or_id, lock=True)
+            if row is None:
+                return None
+            plan = _plan.plan(flat(row), {"skip_dump": skip_dump, "force": force}, "absent")
+            if not plan.changed:
+                return {**deployment_view(row), "changed": False, "deleted": False}
+            if row["status"] != _model.AWAITING_DELETE:
+                _model.check_deployment_transition(row["name"], row["status"], _model.AWAITING_DELETE)
+            after = {"status": _model.AWAITING_DELETE, "force": force, "skip_dump": skip_dump}
+            self.audit("delete", "deployment", str(row["id"]), row["name"], plan.before, after)
+            self.run(
+                "update control_plane.deployments set status = 'AWAITING_DELETE', skip_dump = skip_dump or %s, "
+                "delete_failed = false, "
+                "delete_cause = null, delete_log_tail = null, due_since = clock_timestamp(), version = version + 1, "
+                "updated_at = clock_timestamp() where id = %s",
+                [skip_dump, row["id"]],
+            )
+            if row["queued_revision_id"]:
+                queued = self.must_revision(row, str(row["queued_revision_id"]))
+                self.move_revision(row, queued, _model.SKIPPED, cause="The deployment is deleted.")
+            # Never claimed: nothing of it can be on any host.
+            gone = force or row["epoch"] == 0
+            if gone:
+                self.finish_delete(row, fence=True)
+            else:
+                self.notify(str(row["id"]), str(row["listener_id"] or "") or None, "delete")
+            shown = self.must(statement(DEPLOYMENT, "where d.id = %s"), [row["id"]])
+            return {**deployment_view(shown), "changed": True, "deleted": gone}
+
+    def finish_delete(self, row: Row, *, fence: bool) -> None:
+        """Make a deployment's record final: name and ports free, its sources gone. Part of the caller's transaction.
+
+        fence: whoever holds a claim on it is refused from now on.
+        """
+        if row["progress_revision_id"]:
+            progress = self.must_revision(row, str(row["progress_revision_id"]))
+            self.move_revision(row, progress, _model.INTERRUPTED, cause="The deployment is deleted.")
+        self.end_claim(row, fence=fence)
+        self.run("delete from control_plane.placements where deployment_id = %s", [row["id"]])
+        self.run(
+            "update control_plane.deployments set status = 'AWAITING_FINAL_DELETE', deleted_at = clock_timestamp(), "
+            "updated_at = clock_timestamp(), url = null, database_password = null, redis_password = null, "
+            "draft = null, "
+            "draft_secrets = null where id = %s",
+            [row["id"]],
+        )
+        # Secret values are of no use to anybody any more.
+        self.run("update control_plane.revisions set secrets = null where deployment_id = %s", [row["id"]])
+        self.prune_sources_of(row["id"])
+        self.audit("deleted", "deployment", str(row["id"]), row["name"], {"status": row["status"]}, None)
+
+    def prune_sources_of(self, deployment_id: Any) -> None:
+        """Remove the sources that only deleted deployments refer to."""
+        self.run(
+            "delete from control_plane.sources s using control_plane.revisions r where r.deployment_id = %(id)s "
+            "and s.workspace_id = r.workspace_id and s.sha256 = r.source_sha256 and not exists ("
+            "select 1 from control_plane.revisions o join control_plane.deployments d on d.id = o.deployment_id "
+            "where o.workspace_id = s.workspace_id and o.source_sha256 = s.sha256 and d.deleted_at is null)",
+            {"id": deployment_id},
+        )
+
+
+def _same_build(current: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether the lock resolved for the latest revision holds for a new one: same source, same server, same place
+    of its config."""
+    same = ("source_sha256", "langgraph_config_path", "flavour", "api_version")
+    return bool(after["source_sha256"]) and all(current[key] == after[key] for key in same)

@@ -1,0 +1,454 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a holder of a claim says in Postgres: renewals, reports, ports, logs. A claim that is not the current one is
+refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    StaleClaim,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_sha256
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
+    DEFAULT_PORT_RANGE,
+    LEASE_SECONDS,
+    LogEntry,
+    Renewed,
+    Reported,
+    Wanted,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
+    Row,
+    statement,
+    to_json,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_claims import ClaimRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import check_page
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
+    DEPLOYMENT,
+    iso,
+    owner_label,
+    revision_view,
+)
+
+_CAUSE_LIMIT = 4096
+_TAIL_LIMIT = 65536
+_LINE_LIMIT = 16384
+
+
+class ReportRecords(ClaimRecords):
+    """The part of the adapter that listens to whoever works."""
+
+    def renew(self, claim_id: str, epoch: int) -> Renewed:
+        """See ``_records.Records.renew``."""
+        row = None
+        if _model.is_uuid(claim_id):
+            row = self.one(
+                "update control_plane.deployments set lease_until = clock_timestamp() + make_interval(secs => %s) "
+                "where claim_id = %s and epoch = %s and workspace_id = %s "
+                "returning interrupt_requested, status, claim_action",
+                [LEASE_SECONDS, claim_id, epoch, self._workspace_of_claims()],
+            )
+        if row is None:
+            raise self._stale(claim_id, epoch)
+        return {"seconds_left": float(LEASE_SECONDS), "interrupt_requested": _interrupted(row)}
+
+    def report(
+        self,
+        claim_id: str,
+        epoch: int,
+        status: str | None = None,
+        *,
+        cause: str | None = None,
+        log_tail: str | None = None,
+        url: str | None = None,
+        lock: str | None = None,
+        repo_commit_sha: str | None = None,
+        source_sha256: str | None = None,
+        health: Mapping[str, Any] | None = None,
+        release: bool = False,
+    ) -> Reported:
+        """See ``_records.Records.report``."""
+        with self.transaction():
+            row = self._claimed(claim_id, epoch)
+            if row["deleted_at"] is not None:
+                return {"revision": None, "interrupt_requested": False, "changed": False}
+            cause, log_tail = clean(cause, _CAUSE_LIMIT), clean(log_tail, _TAIL_LIMIT, tail=True)
+            built = {"lock": lock, "repo_commit_sha": repo_commit_sha, "source_sha256": source_sha256}
+            if row["claim_action"] == "delete":
+                changed = self._report_delete(row, status, cause, log_tail)
+            else:
+                changed = self._report_built(row, {key: value for key, value in built.items() if value})
+                changed |= self._report_apply(row, status, cause, log_tail)
+            changed |= self._report_serving(row, url, health)
+            interrupted = self._end_or_renew(row, release)
+            shown = self.find_revision(row, str(row["claim_revision_id"])) if row["claim_revision_id"] else None
+            return {
+                "revision": revision_view(shown) if shown else None,
+                "interrupt_requested": interrupted,
+                "changed": changed,
+            }
+
+    # -- the claim -----------------------------------------------------------------------------------------------
+
+    def _workspace_of_claims(self) -> str:
+        self.ready()
+        return self.workspace_id
+
+    def _claimed(self, claim_id: str, epoch: int) -> Row:
+        """The locked row of the deployment that this very claim holds (or that it has just deleted), or StaleClaim."""
+        self.ready()
+        if _model.is_uuid(claim_id):
+            known = self.one(
+                "select deployment_id, epoch from control_plane.claims where id = %s and workspace_id = %s",
+                [claim_id, self.workspace_id],
+            )
+            if known is not None:
+                self.run("select 1 from control_plane.deployments where id = %s for update", [known["deployment_id"]])
+                row = self.must(statement(DEPLOYMENT, "where d.id = %s"), [known["deployment_id"]])
+                holds = str(row["claim_id"] or "") == claim_id and row["epoch"] == epoch
+                deleted = row["deleted_at"] is not None and row["epoch"] == known["epoch"] == epoch
+                if holds or deleted:
+                    return row
+        raise self._stale(claim_id, epoch)
+
+    def _stale(self, claim_id: str, epoch: int) -> StaleClaim:
+        row = None
+        if _model.is_uuid(claim_id):
+            row = self.one(
+                "select d.name, d.epoch, d.claim_id, d.claim_owner from control_plane.claims c "
+                "join control_plane.deployments d on d.id = c.deployment_id where c.id = %s and c.workspace_id = %s",
+                [claim_id, self.workspace_id],
+            )
+        if row is None:
+            return StaleClaim(f"Claim {claim_id} is not known (any more); stop this work and claim again.", epoch=None)
+        if row["epoch"] != epoch:
+            who = f" by {owner_label(row['claim_owner'])}" if row["claim_id"] else ""
+            reason = f"was taken over{who} (epoch {row['epoch']}, this one has {epoch})"
+        else:
+            reason = "has ended"
+        return StaleClaim(
+            f"The claim on deployment {row['name']} {reason}; stop this work and claim again.",
+            epoch=row["epoch"],
+            deployment=row["name"],
+        )
+
+    def _end_or_renew(self, row: Row, release: bool) -> bool:
+        """Give the claim back, or lengthen its lease; whether its holder is asked to stop."""
+        now = self.must(statement(DEPLOYMENT, "where d.id = %s"), [row["id"]])
+        if now["deleted_at"] is not None:
+            return False
+        if not release:
+            self.run(
+                "update control_plane.deployments set lease_until = clock_timestamp() + make_interval(secs => "
+                "%s) where id = %s",
+                [LEASE_SECONDS, row["id"]],
+            )
+            return _interrupted(now)
+        if now["interrupt_requested"] and now["progress_revision_id"]:
+            progress = self.must_revision(now, str(now["progress_revision_id"]))
+            self.move_revision(now, progress, _model.INTERRUPTED, cause="Interrupted as asked.")
+        self.end_claim(row)
+        if self.one(
+            "select 1 as due from control_plane.deployments where id = %s and claimable_at is not null", [row["id"]]
+        ):
+            self.notify(str(row["id"]), str(row["listener_id"] or "") or None, "released")
+        return False
+
+    # -- parts of a report ---------------------------------------------------------------------------------------
+
+    def _report_built(self, row: Row, built: dict[str, str]) -> bool:
+        if not built or row["claim_revision_id"] is None:
+            return False
+        if "source_sha256" in built:
+            check_sha256(built["source_sha256"])
+            if not self.one(
+                "select size from control_plane.sources where workspace_id = %s and sha256 = %s for key share",
+                [self.workspace_id, built["source_sha256"]],
+            ):
+                raise NotFound(
+                    f"The source {built['source_sha256']} of deployment {row['name']} is not stored; upload it first.",
+                    kind="source",
+                    names=[built["source_sha256"]],
+                )
+        changed = self.run(
+            "update control_plane.revisions set lock = coalesce(%(lock)s, lock), "
+            "repo_commit_sha = coalesce(%(repo_commit_sha)s, repo_commit_sha), "
+            "source_sha256 = coalesce(%(source_sha256)s, source_sha256), updated_at = clock_timestamp() where "
+            "id = %(id)s and "
+            "(lock, repo_commit_sha, source_sha256) is distinct from (coalesce(%(lock)s, lock), "
+            "coalesce(%(repo_commit_sha)s, repo_commit_sha), coalesce(%(source_sha256)s, source_sha256))",
+            {"lock": None, "repo_commit_sha": None, "source_sha256": None, **built, "id": row["claim_revision_id"]},
+        )
+        return bool(changed)
+
+    def _report_apply(self, row: Row, status: str | None, cause: str | None, log_tail: str | None) -> bool:
+        revision = self.must_revision(row, str(row["claim_revision_id"]))
+        if status is not None and status not in _model.REPORTABLE:
+            raise InvalidInput(
+                f"{status!r} cannot be reported on a revision; use one of {', '.join(sorted(_model.REPORTABLE))}.",
+                field="status",
+            )
+        if revision["status"] == _model.DEPLOYED:
+            return self._report_repair(row, status, cause)
+        if status is None:
+            return self._keep_cause(revision, cause, log_tail)
+        before = revision["status"]
+        for step in _model.steps(before, status):
+            self.move_revision(row, revision, step, cause=cause, log_tail=log_tail)
+            revision["status"] = step
+        if revision["status"] == before:
+            return self._keep_cause(revision, cause, log_tail)
+        if revision["status"] == _model.DEPLOYED:
+            self._deployed(row, revision)
+        self.audit(
+            "report",
+            "revision",
+            str(revision["id"]),
+            f"{row['name']} {revision['number']}",
+            {"status": before},
+            {"status": revision["status"], "epoch": row["epoch"]},
+        )
+        return True
+
+    def _report_repair(self, row: Row, status: str | None, cause: str | None) -> bool:
+        """A reconciled revision stays DEPLOYED; that it failed is the deployment's health."""
+        if cause is None and status in (None, _model.DEPLOYED):
+            return False
+        if status in (None, _model.REPORT_FAILED, _model.BUILD_FAILED, _model.DEPLOY_FAILED, _model.INTERRUPTED):
+            return self._report_serving(row, None, {"ok": False, "message": cause})
+        return False
+
+    def _keep_cause(self, revision: Row, cause: str | None, log_tail: str | None) -> bool:
+        if cause is None and log_tail is None:
+            return False
+        return bool(
+            self.run(
+                "update control_plane.revisions set cause = coalesce(%(cause)s, cause), log_tail = "
+                "coalesce(%(tail)s, log_tail), "
+                "updated_at = clock_timestamp() where id = %(id)s "
+                "and (cause, log_tail) is distinct from (coalesce(%(cause)s, cause), coalesce(%(tail)s, log_tail))",
+                {"cause": cause, "tail": log_tail, "id": revision["id"]},
+            )
+        )
+
+    def _deployed(self, row: Row, revision: Row) -> None:
+        status = row["status"]
+        if status == _model.AWAITING_DATABASE:
+            _model.check_deployment_transition(row["name"], status, _model.READY)
+            status = _model.READY
+        self.run(
+            "update control_plane.deployments set active_revision_id = %s, status = %s, updated_at = "
+            "clock_timestamp() where id = %s",
+            [revision["id"], status, row["id"]],
+        )
+
+    def _report_serving(self, row: Row, url: str | None, health: Mapping[str, Any] | None) -> bool:
+        if url is None and health is None:
+            return False
+        return bool(
+            self.run(
+                "update control_plane.deployments set url = coalesce(%(url)s, url), health = "
+                "coalesce(%(health)s::jsonb, health), "
+                "updated_at = clock_timestamp() where id = %(id)s "
+                "and (url, health) is distinct from (coalesce(%(url)s, url), coalesce(%(health)s::jsonb, health))",
+                {"url": url, "health": to_json(dict(health)) if health is not None else None, "id": row["id"]},
+            )
+        )
+
+    def _report_delete(self, row: Row, status: str | None, cause: str | None, log_tail: str | None) -> bool:
+        if status is None:
+            return False
+        if status not in _model.REPORTABLE_ON_DELETE:
+            raise InvalidInput(
+                f"{status!r} cannot be reported on a delete; use one of "
+                f"{', '.join(sorted(_model.REPORTABLE_ON_DELETE))}.",
+                field="status",
+            )
+        if status == _model.REPORT_DELETED:
+            _model.check_deployment_transition(row["name"], row["status"], _model.AWAITING_FINAL_DELETE)
+            self.finish_delete(row, fence=False)
+            return True
+        self.run(
+            "update control_plane.deployments set delete_failed = true, delete_cause = %s, delete_log_tail = %s, "
+            "updated_at = clock_timestamp() where id = %s",
+            [cause, log_tail, row["id"]],
+        )
+        self.audit("delete_failed", "deployment", str(row["id"]), row["name"], None, {"cause": cause})
+        return True
+
+    # -- ports ---------------------------------------------------------------------------------------------------
+
+    def place(
+        self,
+        claim_id: str,
+        epoch: int,
+        host_key: str,
+        wanted: Iterable[Wanted],
+        port_range: tuple[int, int] = DEFAULT_PORT_RANGE,
+    ) -> dict[str, dict[str, int]]:
+        """See ``_records.Records.place``."""
+        first, last = port_range
+        if not 1 <= first <= last <= 65535:
+            raise InvalidInput(
+                f"The port range {first}-{last} is none; give first and last within 1 to 65535.", field="port_range"
+            )
+        if not host_key or len(host_key) > 255:
+            raise InvalidInput("host_key is missing or too long; give the machine id of the host.", field="host_key")
+        with self.transaction():
+            row = self._claimed(claim_id, epoch)
+            # One at a time for a host: who looks for a free port sees all that are taken.
+            self.run("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"control_plane.placements {host_key}"])
+            placed = self.placements_of(row["id"], host_key).get(host_key, {})
+            for want in wanted:
+                port = placed.get(want["role"], {}).get(want["slot"])
+                fixed = want.get("port")
+                if port is not None and (port == fixed if fixed else first <= port <= last):
+                    continue
+                self.run(
+                    "delete from control_plane.placements where deployment_id = %s and host_key = %s and role "
+                    "= %s and slot = %s",
+                    [row["id"], host_key, want["role"], want["slot"]],
+                )
+                chosen = self._take_port(row, host_key, want, fixed, first, last)
+                placed.setdefault(want["role"], {})[want["slot"]] = chosen
+            return placed
+
+    def _take_port(self, row: Row, host_key: str, want: Wanted, fixed: int | None, first: int, last: int) -> int:
+        if fixed:
+            first = last = fixed
+        free = self.one(
+            "select n.port from generate_series(%(first)s::integer, %(last)s::integer) as n (port) where not exists ("
+            "select 1 from control_plane.placements p where p.host_key = %(host)s and p.port = n.port) order "
+            "by n.port limit 1",
+            {"first": first, "last": last, "host": host_key},
+        )
+        if free is None:
+            taken = f"Port {fixed} is" if fixed else f"All ports from {first} to {last} are"
+            raise Conflict(
+                f"{taken} taken on the host of deployment {row['name']} by other deployments; set another port range."
+            )
+        self.run(
+            "insert into control_plane.placements (deployment_id, host_key, role, slot, port) values (%s, %s, "
+            "%s, %s, %s)",
+            [row["id"], host_key, want["role"], want["slot"], free["port"]],
+        )
+        port: int = free["port"]
+        return port
+
+    # -- logs ----------------------------------------------------------------------------------------------------
+
+    def append_logs(
+        self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]
+    ) -> int:
+        """See ``_records.Records.append_logs``."""
+        self.ready()
+        if type not in _model.LOG_TYPES:
+            raise InvalidInput(f"The log type {type!r} is not known; use build or deploy.", field="type")
+        row = None
+        if _model.is_uuid(claim_or_revision_id):
+            row = self.one(
+                "select deployment_id, revision_id from control_plane.claims where id = %(id)s and "
+                "workspace_id = %(workspace)s "
+                "union all select deployment_id, id from control_plane.revisions where id = %(id)s and "
+                "workspace_id = %(workspace)s",
+                {"id": claim_or_revision_id, "workspace": self.workspace_id},
+            )
+        if row is None:
+            raise NotFound(
+                f"There is no claim or revision {claim_or_revision_id}; claim again.", kind="claim", names=[]
+            )
+        lines = [_line(entry) for entry in entries]
+        if not lines:
+            return 0
+        with self.transaction():
+            return self.run(
+                "insert into control_plane.revision_logs (deployment_id, revision_id, type, writer, seq, at, "
+                "level, message) "
+                "select %(deployment)s, %(revision)s, %(type)s, %(writer)s, seq, coalesce(at, "
+                "clock_timestamp()), level, message "
+                "from unnest(%(seqs)s::bigint[], %(times)s::timestamptz[], %(levels)s::text[], %(messages)s::text[]) "
+                "as entry (seq, at, level, message) on conflict (writer, type, seq) do nothing",
+                {
+                    "deployment": row["deployment_id"],
+                    "revision": row["revision_id"],
+                    "type": type,
+                    "writer": claim_or_revision_id,
+                    **{key: [line[key] for line in lines] for key in ("seqs", "times", "levels", "messages")},
+                },
+            )
+
+    def logs(
+        self,
+        deployment: str,
+        number: int | None = None,
+        type: Literal["build", "deploy"] = "deploy",
+        after: str | None = None,
+        limit: int = 50,
+    ) -> dict[str, Any]:
+        """See ``_records.Records.logs``."""
+        row = self.must_deployment(deployment)
+        check_page(limit, 0, most=1000)
+        if after is not None and not after.isdecimal():
+            raise InvalidInput(
+                "The position in the log is malformed; give the next_offset of an answer.", field="after"
+            )
+        values = {"type": type, "after": int(after or 0), "limit": limit}
+        if number is None:
+            of, values["id"] = "where g.deployment_id = %(id)s", row["id"]
+        else:
+            of, values["id"] = "where g.revision_id = %(id)s", self.must_revision(row, number)["id"]
+        found = self.all(
+            statement(
+                "select g.id, g.at, g.level, g.message from control_plane.revision_logs g",
+                of,
+                "and g.type = %(type)s and g.id > %(after)s order by g.id limit %(limit)s",
+            ),
+            values,
+        )
+        lines = [
+            {"id": str(line["id"]), "timestamp": iso(line["at"]), "level": line["level"], "message": line["message"]}
+            for line in found
+        ]
+        return {"logs": lines, "next_offset": lines[-1]["id"] if lines else after}
+
+
+def _interrupted(row: Mapping[str, Any]) -> bool:
+    """Whether the holder of the claim should stop: asked to, or the deployment is to be deleted."""
+    unwanted = row["status"] == _model.AWAITING_DELETE and row["claim_action"] == "apply"
+    return bool(row["interrupt_requested"] or unwanted)
+
+
+def clean(text: str | None, limit: int, tail: bool = False) -> str | None:
+    """A program's text as Postgres can keep it: no NUL, no lone surrogate, at most ``limit`` characters (the last
+    ones of a tail)."""
+    if text is None:
+        return None
+    text = text[-limit:] if tail else text[:limit]
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _line(entry: LogEntry) -> dict[str, Any]:
+    level = str(entry.get("level") or "INFO").upper()
+    try:
+        at = datetime.fromisoformat(entry["timestamp"]) if entry.get("timestamp") else None
+        seq = int(entry["seq"])
+    except (KeyError, TypeError, ValueError):
+        raise InvalidInput(
+            "A log entry has no valid seq or timestamp; give a number and an ISO-8601 time.", field="entries"
+        ) from None
+    return {
+        "seqs": seq,
+        "times": at,
+        "levels": level if level in _model.LOG_LEVELS else "INFO",
+        "messages": clean(str(entry.get("message") or ""), _LINE_LIMIT),
+    }
