@@ -171,6 +171,14 @@ class Server:
             )
         return Revision(number, str(meta["revision_id"]), found, connections)
 
+    def staged(self, number: int) -> bool:
+        meta = read_json(self.paths.revision(number).meta)
+        return isinstance(meta, dict) and bool(meta.get("revision_id"))
+
+    def has_begun(self, number: int) -> bool:
+        """An API unit of this revision is installed."""
+        return any((made := self.api_made(colour)) and made.revision == number for colour in COLOURS)
+
     def begun(self, number: int) -> Revision:
         """The revision as server_start has begun it (perhaps anew, with other connections), or HostError."""
         state = self.state()

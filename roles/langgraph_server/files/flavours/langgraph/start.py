@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start one process of a LangGraph server: stock langgraph-api on the MIT Postgres and Redis runtime.
 
-    python start.py api   --revision-dir D --connections F --port P [--host H] [--drain-timeout S]
-    python start.py queue --revision-dir D --connections F --port P [--jobs N] [--drain-timeout S]
+    python start.py api   --revision-dir D --connections F (--slot blue | --port P) [--host H] [--drain-timeout S]
+    python start.py queue --revision-dir D --connections F (--slot blue-1 | --port P) [--jobs N] [--drain-timeout S]
 
-Environment: what the unit gives, then ``env.json`` of the revision, then ``connections.json`` of the deployment, byte for byte.
+A slot's port is looked up in ``ports.json`` beside F. Environment: of the process only what belongs to the host
+(INHERITED), then ``env.json`` of the revision, then F (DATABASE_URI, REDIS_URI), byte for byte.
 Added to the stock server, by replacing functions of the MIT runtime at run time (no file of any package is changed):
 
-* SIGTERM drains. The API closes its port and lets answers and streams in flight end. The queue claims nothing more, lets
-  running runs and webhooks end, and answers ``/ok`` meanwhile. Both within ``--drain-timeout`` seconds.
+* SIGTERM drains. The API closes its port and lets answers and streams in flight end. The queue claims nothing more,
+  lets running runs and webhooks end, and answers ``/ok`` meanwhile. Both within ``--drain-timeout`` seconds.
 * A taken port, a graph that does not import, or a database that is not there ends the process with a non-zero status.
 * Connections to Postgres are few and known: PG_POOL_SIZE (5) + PG_MAX_OVERFLOW (0) + CHECKPOINTER_POOL_SIZE (2)
   + STORE_POOL_SIZE (2) for each process.
@@ -34,7 +35,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, NoReturn
 
 DEFAULTS = {
@@ -47,6 +48,37 @@ DEFAULTS = {
     "CHECKPOINTER_POOL_SIZE": "2",
     "STORE_POOL_SIZE": "2",
 }
+INHERITED = frozenset(
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "CREDENTIALS_DIRECTORY",
+    ]
+)
 METRICS_INTERVAL = 15.0  # seconds between two samples of the gauges
 FAILED_START_GRACE = 1.0  # seconds that a failed start may take to clean up before the process is ended
 
@@ -56,31 +88,42 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="start.py", description="Start one process of a LangGraph server.")
     parser.add_argument("role", choices=("api", "queue"))
     parser.add_argument("--revision-dir", required=True, help="directory that holds source, venv and env.json")
-    parser.add_argument("--connections", help="JSON file with DATABASE_URI and REDIS_URI (default: two levels above)")
-    parser.add_argument(
-        "--port", required=True, type=int, help="API: port of the server; queue: port of /ok and /metrics"
-    )
+    parser.add_argument("--connections", required=True, help="JSON file with DATABASE_URI and REDIS_URI")
+    port = parser.add_mutually_exclusive_group(required=True)
+    port.add_argument("--slot", help="colour, or colour-number of a queue process: names its port in ports.json")
+    port.add_argument("--port", type=int, help="API: port of the server; queue: port of /ok and /metrics")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--jobs", type=int, default=10, help="queue: runs at the same time")
-    parser.add_argument(
-        "--drain-timeout", type=float, default=180.0, help="seconds that work in flight may take after SIGTERM"
-    )
-    return parser.parse_args(argv)
+    parser.add_argument("--drain-timeout", type=float, default=180.0, help="seconds for work in flight after SIGTERM")
+    args = parser.parse_args(argv)
+    if args.slot:
+        ports = json.loads((pathlib.Path(args.connections).parent / "ports.json").read_bytes())
+        try:
+            args.port = int(ports[args.role][args.slot])
+        except KeyError:
+            parser.error(f"ports.json names no port for {args.role} {args.slot}")
+    return args
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of the process' environment is the host's business; a user's shell must not leak into a server."""
+    return {name: value for name, value in environ.items() if name in INHERITED or name.startswith("LC_")}
 
 
 def load_environment(args: argparse.Namespace) -> None:
-    """Put env.json, connections.json and what this process is into the environment, and PYTHONPATH into sys.path."""
+    """Make the environment of the server, and put PYTHONPATH into sys.path."""
     revision = pathlib.Path(args.revision_dir).resolve()
-    connections = pathlib.Path(args.connections) if args.connections else revision.parent.parent / "connections.json"
     given: dict[str, str] = json.loads((revision / "env.json").read_bytes())
-    given.update(json.loads(connections.read_bytes()))
+    given.update(json.loads(pathlib.Path(args.connections).read_bytes()))
     own = {
         "LANGGRAPH_RUNTIME_EDITION": "pg",
         "N_JOBS_PER_WORKER": "0" if args.role == "api" else str(args.jobs),
         "PORT": str(args.port),
         "LANGGRAPH_SERVER_HOST": args.host,
     }
-    for name, value in {**DEFAULTS, **dict(os.environ), **given, **own}.items():
+    wanted = {**DEFAULTS, **inherited(os.environ), **given, **own}
+    os.environ.clear()
+    for name, value in wanted.items():
         os.environb[name.encode("utf-8", "surrogateescape")] = value.encode("utf-8", "surrogateescape")
     here = str(pathlib.Path(__file__).resolve().parent)
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -91,6 +134,11 @@ def load_environment(args: argparse.Namespace) -> None:
     os.chdir(working_dir)
 
 
+def say(sentence: str) -> None:
+    """A line in the log that does not depend on any package."""
+    sys.stderr.write(f"start.py: {sentence}\n")
+
+
 def check_port(host: str, port: int) -> None:
     """End at once when the port is taken: the queue would start, find its health port taken, and end with status 0."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -99,10 +147,10 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise SystemExit(f"start.py: port {port} on {host} cannot be used: {error.strerror}.") from error
+            raise SystemExit(f"port {port} on {host} cannot be used: {error.strerror}.") from error
 
 
-# -- the runtime: connections, drain, metrics ------------------------------------------------------------------------------
+# -- the runtime: connections, drain, metrics --------------------------------------------------------------------------
 
 
 def limit_pools() -> None:
@@ -176,8 +224,8 @@ def start_metrics() -> Any:
 
         reporter = get_otlp_metrics_reporter()
         reporter.initialize()
-    except Exception:
-        print(f"start.py: metrics are not available: {traceback.format_exc(limit=1)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - a server without metrics is better than none
+        say(f"metrics are not available: {error}")
         return None
     return reporter
 
@@ -199,12 +247,12 @@ async def sample_metrics(reporter: Any, role: str) -> None:
                     stats = await ops.Runs.stats(connection)
                 reporter.record_gauge(metrics_otlp.GAUGE_NUM_PENDING_RUNS, stats["n_pending"])
                 reporter.record_gauge(metrics_otlp.GAUGE_NUM_RUNNING_RUNS, stats["n_running"])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the next sample may succeed
             logging.getLogger("langgraph.start").debug("No sample of the metrics: %s", error)
         await asyncio.sleep(METRICS_INTERVAL)
 
 
-# -- life of the process ---------------------------------------------------------------------------------------------------
+# -- life of the process -----------------------------------------------------------------------------------------------
 
 
 def end(status: int) -> NoReturn:
@@ -265,7 +313,7 @@ def package_file(package: str, name: str) -> pathlib.Path:
     """A file that lies beside a package, without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit(f"start.py: the package {package} is not installed in this revision's environment.")
+        raise SystemExit(f"the package {package} is not installed in this revision's environment.")
     return pathlib.Path(spec.submodule_search_locations[0]).parent / name
 
 
@@ -299,7 +347,7 @@ def run_queue() -> None:
     """Work on the queue until SIGTERM, by the stock entry point."""
     state = runpy.run_module("langgraph_api.queue_entrypoint", run_name="__main__", alter_sys=True)
     if "sigterm" not in str(state.get("shutdown_reason")):
-        raise SystemExit(f"start.py: the queue ended by itself: {state.get('shutdown_reason')}.")
+        raise SystemExit(f"the queue ended by itself: {state.get('shutdown_reason')}.")
 
 
 def main(argv: list[str]) -> None:
@@ -316,10 +364,10 @@ def main(argv: list[str]) -> None:
     except SystemExit as stop:
         status = stop.code
         if isinstance(status, str):
-            print(status, file=sys.stderr)
+            say(status)
     except KeyboardInterrupt:
         status = 130
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, the process ends with its traceback and a status
         traceback.print_exc()
         status = 1
     end(status if isinstance(status, int) else 1 if status else 0)
