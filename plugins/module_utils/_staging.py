@@ -167,8 +167,9 @@ class _Staging:
         config = read_config(draft.source, wanted.config_path, wanted.flavour)
         findings = list(config.findings)
         version = self._version(config, findings)
-        python = wanted.flavour.python(config.python_version)
-        interpreter = _venv.find_python(python, wanted.python, self.account)
+        python, interpreter = _venv.choose_python(
+            wanted.flavour, config.python_version, wanted.lock, wanted.python, self.account
+        )
         builder = self._builder(draft)
         fence.check()
         lock, resolved = self._environment(draft, builder, version, python, interpreter, findings)
@@ -206,7 +207,7 @@ class _Staging:
 
     def _builder(self, draft: RevisionPaths) -> _venv.Builder:
         wanted, account = self.wanted, self.account
-        uv = _venv.find_uv(wanted.uv, self.paths.uv)
+        uv = _venv.find_uv(wanted.uv, self.paths.uv, account)
         home = self.paths.builder(wanted.workspace_id)
         cache = self.paths.cache(wanted.workspace_id)
         scratch = draft.path / "tmp"

@@ -9,6 +9,7 @@ Everything here runs as the builder (the account given), because resolving and b
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _children
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._children import Account, Deadline, Done
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._flavour import Flavour
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._langgraph_config import GraphConfig
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._unpack import disk_full
@@ -87,7 +89,7 @@ def plain_environment(home: Path, scratch: Path) -> dict[str, str]:
     return {"PATH": SEARCH_PATH, "HOME": str(home), "TMPDIR": str(scratch), "LANG": "C.UTF-8"}
 
 
-def find_uv(given: str | None, own: Path) -> str:
+def find_uv(given: str | None, own: Path, account: Account | None) -> str:
     """The uv given, else the host's own, else the one next to Ansible's Python, else one on PATH."""
     if given:
         if not os.access(given, os.X_OK):
@@ -95,34 +97,64 @@ def find_uv(given: str | None, own: Path) -> str:
         return given
     found = shutil.which("uv", path=os.environ.get("PATH", SEARCH_PATH))
     for path in (str(own), str(Path(sys.executable).parent / "uv"), found):
-        if path and os.access(path, os.X_OK):
+        if path and os.access(path, os.X_OK) and (account is None or _reachable(Path(path).resolve())):
             return path
     raise HostError(f"This host has no uv at {own}; run role langgraph_server, which installs it.")
 
 
-def find_python(version: str, given: str | None, builder_account: Account | None) -> str:
+def choose_python(
+    flavour: Flavour, wanted: str | None, lock: str | None, given: str | None, account: Account | None
+) -> tuple[str, str]:
+    """(version, interpreter). What langgraph.json asks for is binding, and so is what a lock was made with.
+
+    Without either: the flavour's default, else the Python that Ansible uses here, else any that the flavour supports.
+    """
+    locked = lock_header(lock).get("python") if lock else None
+    if wanted or locked or given:
+        version = flavour.python(wanted or locked or (_version_of(given) if given else None))
+        return version, find_python(version, given, account)
+    default = flavour.python(None)
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    choice = [default, *(version for version in (own, *reversed(flavour.pythons)) if version in flavour.pythons)]
+    for version in dict.fromkeys(choice):
+        with contextlib.suppress(HostError):
+            return version, find_python(version, None, account)
+    raise HostError(
+        f"This host has none of Python {', '.join(sorted(dict.fromkeys(choice)))}; "
+        f"install one (for example package python{default})."
+    )
+
+
+def _version_of(interpreter: str) -> str | None:
+    """'/usr/bin/python3.12' -> '3.12'; None when the name does not say, and the flavour's default has to do."""
+    found = re.search(r"python(3\.\d+)$", os.path.realpath(interpreter))
+    return found[1] if found else None
+
+
+def find_python(version: str, given: str | None, account: Account | None) -> str:
     """An interpreter of exactly `version` (3.12) that the builder can run, or HostError."""
     if given:
-        candidates: list[str | None] = [given]
-    else:
-        name = f"python{version}"
-        candidates = [shutil.which(name, path=SEARCH_PATH), shutil.which(name)]
-        if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-            candidates.append(sys.executable)
-    hidden = ""
-    for path in candidates:
-        if not path or not os.access(path, os.X_OK):
-            continue
-        if builder_account is not None and not _reachable(Path(path).resolve()):
-            hidden = path
-            continue
-        return path
-    if hidden:
+        if not os.access(given, os.X_OK):
+            raise HostError(
+                f"There is no Python at {given} on this host; correct langgraph_server_python or leave it out."
+            )
+        if (_version_of(given) or version) != version:
+            raise HostError(
+                f"{given} is not Python {version}, which the source wants; correct langgraph_server_python."
+            )
+        return given
+    name = f"python{version}"
+    candidates = [shutil.which(name, path=SEARCH_PATH), shutil.which(name)]
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        candidates.append(sys.executable)
+    found = [path for path in candidates if path and os.access(path, os.X_OK)]
+    for path in found:
+        if account is None or _reachable(Path(path).resolve()):
+            return path
+    if found:
         raise HostError(
-            f"{hidden} is below a directory that only its owner can enter; install Python {version} for everybody."
+            f"{found[0]} is below a directory that only its owner can enter; install Python {version} for everybody."
         )
-    if given:
-        raise HostError(f"There is no Python at {given} on this host; correct langgraph_server_python or leave it out.")
     raise HostError(
         f"This host has no Python {version}; install it (for example package python{version}), "
         "or set python_version in langgraph.json."
