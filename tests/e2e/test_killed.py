@@ -1,0 +1,92 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A playbook killed with SIGKILL at any step: run again at once, and it converges; one whole revision serves."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.e2e.stack import GRAPHS, Stack
+from tests.e2e.test_bad_input import look
+
+ECHO = GRAPHS / "echo"
+
+
+class Witness(threading.Thread):
+    """Asks again and again which revision serves; an answer that is neither the old nor the new one is kept."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url = url
+        self.marks: list[str | None] = []
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        while not self._end.is_set():
+            with contextlib.suppress(httpx.HTTPError):  # without a proxy clients wait a moment at the switch
+                self.marks.append(look(self.url, "MARK")["MARK"])
+            time.sleep(0.1)
+
+    def stop(self) -> list[str | None]:
+        self._end.set()
+        self.join(60)
+        return self.marks
+
+
+@pytest.fixture(scope="module")
+def steps(supervisor: Stack) -> list[str]:
+    """The tasks of one apply of a new revision, from the claim on."""
+    supervisor.serve("killed", ECHO, env={"MARK": "0"})
+    supervisor.create("killed", ECHO, env={"MARK": "1"})
+    whole = supervisor.start_apply("killed")
+    assert whole.wait() == 0, "".join(whole.lines)
+    return whole.banners
+
+
+def test_killed_at_each_step(supervisor: Stack, steps: list[str]) -> None:
+    url = supervisor.url("killed")
+    number = 2
+    first = next(index for index, banner in enumerate(steps) if "Claim the work" in banner)
+    for step in range(first, len(steps)):
+        old, new = str(number - 1), str(number)
+        supervisor.create("killed", ECHO, env={"MARK": new})
+        witness = Witness(url)
+        witness.start()
+        running = supervisor.start_apply("killed")
+        # The banner stands before the task begins; up to half a second later the task is at work (or a later one is).
+        assert running.reach(step + 1), "".join(running.lines)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(0.1 * (step % 6))
+        running.kill()
+        supervisor.apply("killed").ok()
+        marks = witness.stop()
+        assert set(marks) <= {old, new}, (steps[step], marks)
+        assert look(url, "MARK") == {"MARK": new}, steps[step]
+        assert supervisor.revision("killed")["status"] == "DEPLOYED", steps[step]
+        again = supervisor.apply("killed").ok()
+        assert again.changed == 0, (steps[step], again.changed_tasks)
+        number += 1
+    supervisor.forget("killed")
+
+
+def test_a_stale_claim_is_refused(supervisor: Stack) -> None:
+    supervisor.serve("stale", ECHO, env={"MARK": "1"})
+    slug = supervisor.record("stale")["slug"]
+    root = supervisor.controller.variables["langgraph_root"]
+    epoch = int(supervisor.host(f"cat {root}/{slug}/epoch"))
+    supervisor.host(f"echo {epoch + 1000} > {root}/{slug}/epoch")
+    supervisor.create("stale", ECHO, env={"MARK": "2"})
+    message = supervisor.apply("stale").failed()
+    assert str(epoch + 1000) in message
+    assert look(supervisor.url("stale"), "MARK") == {"MARK": "1"}
+    supervisor.host(f"echo {epoch} > {root}/{slug}/epoch")
+    supervisor.module("revision", deployment="stale", number=1, state="active")
+    supervisor.apply("stale").ok()
+    supervisor.forget("stale")
