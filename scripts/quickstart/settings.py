@@ -198,7 +198,6 @@ def inventory(settings: Settings) -> str:
         "langgraph_postgres_port": state.postgres_port,
         "langgraph_postgres_data_dir": str(home / "postgres"),
         "langgraph_postgres_password": state.postgres_password,
-        "langgraph_redis_root": str(home / "redis"),
         "langgraph_quickstart_dir": str(home),
         "langgraph_quickstart_records_password": state.records_password,
         "langgraph_quickstart_source": str(CHECKOUT / "examples" / "agent"),
