@@ -64,7 +64,8 @@ def _plan(context: Context, revision: dict[str, Any]) -> Plan:
             )
         return context.records.plan_activation(params["deployment"], number, params["secrets"])
     if state == "interrupted":
-        return plan_interrupt(params["deployment"], revision)
+        holder = (context.records.deployment(params["deployment"]) or {}).get("claim") or {}
+        return plan_interrupt(params["deployment"], revision, bool(holder.get("held")))
     if state == "redeployed":
         return Plan(
             "create", new_revision=True, fields=("revision",), before={}, after={"revision": {"repeats": number}}
@@ -90,12 +91,15 @@ def _standing(context: Context, deployment: str, number: int, plan: Plan) -> dic
     return find_revision(context, deployment, number)
 
 
-def plan_interrupt(deployment: str, revision: dict[str, Any]) -> Plan:
-    """Interrupting what waits or is worked on; nothing for what has ended otherwise. Conflict for what is deployed."""
+def plan_interrupt(deployment: str, revision: dict[str, Any], held: bool) -> Plan:
+    """Interrupting what waits or is worked on; nothing for what has ended otherwise. Conflict for what is deployed.
+
+    held: whether somebody works on the deployment, who will see a request that was made before.
+    """
     status = revision["status"]
     if status == DEPLOYED:
         raise Conflict(why_not(deployment, revision), status=status)
-    if status not in PENDING or revision["interrupt_requested"]:
+    if status not in PENDING or (revision["interrupt_requested"] and held):
         return Plan("none")
     return Plan(
         "update",

@@ -50,14 +50,15 @@ def wait_for_revision(
     revision = poll(look, timeout)
     if revision is None:
         raise Conflict(
-            f"Revision {number} of deployment {deployment} is still {latest['status']} after {timeout:.0f} s: see "
+            f"Revision {number} of deployment {latest['deployment']} is still {latest['status']} after {timeout:.0f} "
+            "s: see "
             "that a listener or "
             "ansible-playbook selfhosted.langgraph.apply works on it, or raise wait_timeout.",
             revision=latest,
         )
     if revision["status"] != wanted:
         raise Conflict(
-            why_not(deployment, revision),
+            why_not(revision["deployment"], revision),
             revision=dict(revision),
             cause=revision.get("cause"),
             log_tail=revision.get("log_tail"),

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import SOURCE_GITHUB, SOURCE_IMAGE
@@ -58,7 +58,7 @@ def from_store(records: Records, sha256: str, path: str) -> None:
     digest = hashlib.sha256()
     part = f"{path}.part"
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
+        with _created(part) as stream:
             for chunk in records.open_source(sha256):
                 digest.update(chunk)
                 stream.write(chunk)
@@ -79,17 +79,20 @@ def _from_git(context: Context, claim: Mapping[str, Any], revision: Mapping[str,
     checkout = tempfile.mkdtemp(prefix="git-", dir=os.path.dirname(path))
     try:
         commit = fetch(revision["repo_url"], revision["repo_ref"], checkout, context.params["timeout"])
-        with pack_directory(checkout) as packed:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
-                shutil.copyfileobj(packed.file, stream)
-            sha256 = packed.sha256
+        with pack_directory(checkout, honour_ignore=False) as packed, _created(path) as stream:
+            shutil.copyfileobj(packed.file, stream)
     finally:
         shutil.rmtree(checkout, ignore_errors=True)
     if not (context.check_mode or claim["preview"]):
         with open(path, "rb") as stream:
             context.records.put_source(stream)
-        context.records.report(claim["claim_id"], claim["epoch"], repo_commit_sha=commit, source_sha256=sha256)
-    return _result(True, path, sha256, commit)
+        context.records.report(claim["claim_id"], claim["epoch"], repo_commit_sha=commit, source_sha256=packed.sha256)
+    return _result(True, path, packed.sha256, commit)
+
+
+def _created(path: str) -> BinaryIO:
+    """A new file for this user alone."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb")
 
 
 def _sha256_of(path: str) -> str:

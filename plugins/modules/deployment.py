@@ -63,7 +63,11 @@ options:
       - It is fetched when the revision is applied, by the git of the controller and its credentials.
     type: str
   repo_ref:
-    description: Branch, tag or commit of O(repo_url). The default is the default branch of the repository.
+    description:
+      - Branch, tag or commit of O(repo_url). The default is the default branch of the repository.
+      - What it names is looked up when the revision is applied. A branch that moves on later makes no new revision;
+        give
+        the commit for that.
     type: str
   image_uri:
     description: Container image, for flavours and platforms that run images.

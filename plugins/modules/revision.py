@@ -37,10 +37,7 @@ options:
       - V(present) means that the revision exists, which is for O(pinned) alone.
       - V(active) means that it, or a copy of it, is what serves, or will be once it was applied.
       - V(interrupted) means that nobody goes on with it. A revision in work stops at its next step.
-      - V(redeployed) repeats the revision as a new one, for example after a failure, or when a branch has moved on.
-    type: str
-    choices: [present, active, interrupted, redeployed]
-    default: present
+      - V(redeployed) repeats the revision as a new one, with the same source and commit, for example after a failure.
   pinned:
     description: Whether hosts keep the files of the revision however old it gets.
     type: bool
