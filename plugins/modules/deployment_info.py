@@ -10,7 +10,7 @@ module: deployment_info
 short_description: Show deployments of LangGraph servers
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Lists deployments of a workspace, newest first. Values of secrets are never shown.
 extends_documentation_fragment:

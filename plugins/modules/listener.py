@@ -10,7 +10,7 @@ module: listener
 short_description: Manage listeners
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Writes into the records what listener there is to be. A listener is who applies the revisions of its deployments.
   - What is not given stays as it is.

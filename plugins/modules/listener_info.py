@@ -10,7 +10,7 @@ module: listener_info
 short_description: Show listeners
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Lists the listeners of a workspace by name.
 extends_documentation_fragment:

@@ -10,7 +10,7 @@ module: records_schema
 short_description: Bring the schema of the records up to date
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Creates the schema C(control_plane) in the database of O(dsn), with the workspace C(default), or brings it up to
     date.

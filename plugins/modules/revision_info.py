@@ -10,7 +10,7 @@ module: revision_info
 short_description: Show revisions of a deployment
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Lists the revisions of a deployment, newest first, with status, times, cause of a failure and its last log lines.
   - Values of secrets are never shown.

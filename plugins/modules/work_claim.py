@@ -10,7 +10,7 @@ module: work_claim
 short_description: Claim deployments to work on
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Claims deployments, so that this playbook alone may work on them, and returns what is to be done.
   - Without O(deployments) it claims what is due, which is a revision that waits, a delete that was asked for, and

@@ -10,7 +10,7 @@ module: work_report
 short_description: Report on claimed work
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Says in the records how far the work on a claimed deployment is, asks for ports on a host, and releases the claim
     at the end.

@@ -10,7 +10,7 @@ module: work_source
 short_description: Get the source of a claimed revision
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Puts the source of a claimed revision as a tarball beside the claim file, from the store in the records.
   - For a git repository it fetches the ref, packs the commit, and stores both in the records. From then on the

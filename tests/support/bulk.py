@@ -17,7 +17,7 @@ OWN = {  # columns of a copy that are not those of its model
         "name": "model.name || '-' || copies.number",
         "slug": "model.name || '-' || left(copies.id::text, 8)",
         "created_at": "model.created_at + copies.number * interval '1 ms'",
-        "due_since": "model.due_since + copies.number * interval '1 ms'",
+        "due_since": "model.due_since - copies.number * interval '1 ms'",
         "latest_revision_id": "pg_temp.revision_of(copies.id, model.latest_revision_id)",
         "active_revision_id": "pg_temp.revision_of(copies.id, model.active_revision_id)",
         "queued_revision_id": "pg_temp.revision_of(copies.id, model.queued_revision_id)",
