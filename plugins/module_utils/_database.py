@@ -108,6 +108,18 @@ class Database:
     def _superuser(self) -> bool:
         return bool(self._one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")[0])
 
+    def check_rights(self) -> None:
+        """DatabaseError unless the administrator may create roles and databases."""
+        row = self._one(
+            "SELECT rolsuper OR rolcreaterole, rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        )
+        for may, word, right in ((row[0], "roles", "CREATEROLE"), (row[1], "databases", "CREATEDB")):
+            if not may:
+                user = self._login.parameters().get("user", "its default user")
+                raise DatabaseError(
+                    f"The role {user} on {self._login.where} has no right to create {word}; give it {right}."
+                )
+
     def password_is_right(self) -> bool:
         """The role has this password; by its verifier where it can be read, else by logging in."""
         if self._superuser():

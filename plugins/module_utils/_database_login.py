@@ -150,8 +150,22 @@ class Login:
                 " or set langgraph_postgres_login_dsn."
             ) from error
 
-    def connect(self, database: str = "postgres") -> psycopg_types.Connection[t.Any]:
-        """A connection in autocommit, as databases cannot be created in a transaction."""
+    def connect(self, wait: float = 0.0) -> psycopg_types.Connection[t.Any]:
+        """A connection to the database postgres; one that does not answer yet is waited for, `wait` seconds."""
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                return self._connect("postgres")
+            except DatabaseError as error:
+                early = isinstance(error.__cause__, psycopg.OperationalError) and any(
+                    word in str(error.__cause__) for word in ("refused", "No such file", "starting up")
+                )
+                if not early or time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.1)
+
+    def _connect(self, database: str) -> psycopg_types.Connection[t.Any]:
+        """In autocommit, as databases cannot be created in a transaction."""
         found = self.parameters()
         user = self._becomes()
         with explain(self):
@@ -222,7 +236,7 @@ class Login:
             os.replace(draft, target)
         except FileNotFoundError as error:
             raise DatabaseError(
-                f"The dump of database {database} failed, so it was not deleted: {program} is not installed on this host."
+                f"The dump of database {database} failed, so it was not deleted: {program} is not on this host."
             ) from error
         except subprocess.TimeoutExpired as error:
             raise DatabaseError(

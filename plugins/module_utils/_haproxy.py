@@ -273,7 +273,7 @@ class Proxy:
             time.sleep(_POLL_SECONDS)
         if runtime.master:
             raise ProxyError(
-                f"The proxy did not take its configuration within {_RELOAD_SECONDS:g} s; see journalctl -u {self.service}."
+                f"The proxy took its configuration not within {_RELOAD_SECONDS:g} s; see journalctl -u {self.service}."
             )
 
     def _systemctl(self, verb: str) -> None:

@@ -4,8 +4,8 @@
 """Private: talk to running HAProxy workers over their runtime API.
 
 HAProxy keeps the workers of before a reload until their last session ends, and those still answer requests on
-connections that clients held open. So states are set in, and sessions are counted over, **all** workers, which the socket
-of the master process reaches (``master.sock`` beside the stats socket). Without it only the current worker is seen.
+connections that clients held open. So states are set in, and sessions are counted over, **all** workers, which the
+socket of the master process reaches (``master.sock`` beside the stats socket). Without it only the current one is seen.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private: the Redis instance of one deployment.
 
-Never restarted as a side effect: a restart in the middle of runs can make them run twice. A change is put into the running
-instance where Redis can do that, and else only written down, with the reason why a restart is needed.
+Never restarted as a side effect: a restart in the middle of runs can make them run twice. A change is put into the
+running instance where Redis can do that, and else only written down, with the reason why a restart is needed.
 """
 
 from __future__ import annotations
@@ -200,8 +200,8 @@ class Instance:
             return RedisClient(HOST, self._live_port(wanted), ADMINISTRATOR, self._administrator())
         except Refused as error:
             raise RedisError(
-                f"Redis of {self.paths.slug} does not let its administrator in ({error}): {self.key} is not the one that"
-                f" it was started with; restart {self.unit} while no run is active."
+                f"Redis of {self.paths.slug} does not let its administrator in ({error}): {self.key} is not the one"
+                f" that it was started with; restart {self.unit} while no run is active."
             ) from error
 
     def _live_port(self, wanted: Wanted) -> int:

@@ -53,7 +53,7 @@ options:
     default: -1
   login_dsn:
     description:
-      - How the administrator logs in, as a connection string of Postgres, with the rights to create roles and databases.
+      - How the administrator, who may create roles and databases, logs in; a connection string of Postgres.
       - Left out, O(login_os_user) logs in over the local socket; then the module runs as root or as that user.
     type: str
   login_password_file:
@@ -80,10 +80,16 @@ options:
     description: Port under which servers reach Postgres. That of O(login_dsn) when left out, else O(login_port).
     type: int
   state:
-    description: Whether database and role are there.
+    description:
+      - Whether database and role are there.
+      - With V(reachable) the administrator only logs in, and needs the rights to create roles and databases.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, reachable]
     default: present
+  wait:
+    description: How long to wait for a server that does not answer yet, in seconds.
+    type: int
+    default: 0
   dump_dir:
     description: Directory for the final dump with O(state=absent), made with mode 0700 where missing.
     type: path
@@ -192,7 +198,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
 
 def _work(module: AnsibleModule, fence: Fence | None) -> dict[str, t.Any]:
     params = module.params
-    name = params["name"] or database_name(params["slug"])
+    name = params["name"] or (database_name(params["slug"]) if params["slug"] else "postgres")
     wanted = Wanted(name, params["role"] or name, params["password"] or "", params["connection_limit"]).checked()
     login = Login(
         dsn=params["login_dsn"] or "",
@@ -201,8 +207,11 @@ def _work(module: AnsibleModule, fence: Fence | None) -> dict[str, t.Any]:
         port=params["login_port"],
         password_file=params["login_password_file"] or "",
     )
-    with login.connect() as connection:
+    with login.connect(wait=params["wait"]) as connection:
         database = Database(connection, login, wanted)
+        if params["state"] == "reachable":
+            database.check_rights()
+            return {"changed": False, "steps": [], "name": wanted.name, "user": wanted.role}
         if params["state"] == "absent":
             return _absent(module, fence, database, login)
         return _present(module, fence, database, login)
@@ -280,13 +289,17 @@ def main() -> None:
             "login_port": {"type": "int", "default": 5432},
             "server_host": {"type": "str"},
             "server_port": {"type": "int"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "reachable"], "default": "present"},
+            "wait": {"type": "int", "default": 0},
             "dump_dir": {"type": "path", "default": "/var/backups/langgraph"},
             "skip_dump": {"type": "bool", "default": False},
             "pg_dump": {"type": "str", "default": "pg_dump"},
         },
-        required_if=[("state", "present", ["password"])],
-        required_one_of=[("slug", "name")],
+        required_if=[
+            ("state", "present", ["password"]),
+            ("state", "present", ["slug", "name"], True),
+            ("state", "absent", ["slug", "name"], True),
+        ],
         supports_check_mode=True,
     )
     try:

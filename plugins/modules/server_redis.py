@@ -13,7 +13,7 @@ description:
   - Keeps an instance of its own for a deployment, on the loopback address, with persistence, one user with a password,
     and a service C(langgraph-SLUG-redis). Servers of different deployments in one instance would hear one another.
   - A running instance is never restarted, since that can make runs in progress run twice. Changes are put into the
-    running instance where Redis can do that; else they take effect at its next restart, and RV(restart_required) says so.
+    running instance where Redis can do that; else they wait for its next restart, and RV(restart_required) says so.
   - A stopped instance is started.
 options:
   port:
