@@ -50,7 +50,7 @@ class Load:
             ("background", self._background, 1),
         ):
             self.tallies[kind] = Tally()
-            for _ in range(count):
+            for _worker in range(count):
                 self._threads.append(threading.Thread(target=self._loop, args=(kind, client), daemon=True))
         for thread in self._threads:
             thread.start()

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner of the layers tells the truth: a layer that fails, runs nothing or hangs is a failure."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tests.support.steps import Steps, count
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ONE_OF_EACH = """<testsuites><testsuite>
+<testcase name="a"/><testcase name="b"><failure message="x"/></testcase>
+<testcase name="c"><error message="x"/></testcase>
+<testcase name="d"><skipped/></testcase></testsuite></testsuites>"""
+
+
+@pytest.fixture
+def layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.ModuleType:
+    """tests/run as a module whose logs lie elsewhere and that installs nothing."""
+    loader = importlib.machinery.SourceFileLoader("layers", str(ROOT / "tests" / "run"))
+    spec = importlib.util.spec_from_loader("layers", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "layers", module)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader.exec_module(module)
+    monkeypatch.setattr(module, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(module, "prepare", lambda layers: True)
+    monkeypatch.setattr(module.signal, "signal", lambda number, handler: None)
+    return module
+
+
+def run(layers: types.ModuleType, capfd: pytest.CaptureFixture[str], **scripts: str) -> tuple[int, list[str]]:
+    """Exit status and last lines of a run of layers that are shell scripts."""
+    layers.LAYERS = [layers.Layer(name, ["sh", "-c", script], 1) for name, script in scripts.items()]
+    status = layers.main([])
+    return status, capfd.readouterr().out.splitlines()[-1 - len(scripts) :]
+
+
+def test_counts_add_up(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    write = f"cat > $REPORTS/a.xml <<'EOF'\n{ONE_OF_EACH}\nEOF\n"
+    status, lines = run(layers, capfd, good="echo '<s><testcase/></s>' > $REPORTS/a.xml", bad=f"{write}exit 1")
+    assert status == 1
+    assert lines[-1] == "2 passed, 2 failed"
+    assert lines[0].startswith("good ")
+    assert lines[0].endswith("1 passed, 0 failed")
+    assert lines[1].endswith("1 passed, 2 failed, 1 skipped")
+
+
+@pytest.mark.parametrize(
+    ("script", "note"),
+    [
+        ("true", "ran nothing"),
+        ("echo '<s><testcase/></s>' > $REPORTS/a.xml; exit 3", "status 3"),
+        ("echo '<s><testcase>' > $REPORTS/a.xml", "0 passed, 1 failed"),
+        ("echo '<s><testcase><skipped/></testcase></s>' > $REPORTS/a.xml", "ran nothing"),
+    ],
+    ids=["nothing", "crash after the last test", "report cut off", "all skipped"],
+)
+def test_what_is_no_success_fails(
+    layers: types.ModuleType, capfd: pytest.CaptureFixture[str], script: str, note: str
+) -> None:
+    status, lines = run(layers, capfd, layer=script)
+    assert status == 1
+    assert note in lines[0]
+    assert lines[-1].endswith(" 1 failed")
+
+
+def test_missing_program_fails_by_name(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    layers.LAYERS = [layers.Layer("layer", ["tests/no-such-program"], 1)]
+    assert layers.main([]) == 1
+    assert "tests/no-such-program" in capfd.readouterr().out
+
+
+def test_hanging_layer_is_ended(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    layers.LAYERS = [layers.Layer("layer", ["sh", "-c", "echo started; sleep 600"], 0.005)]
+    assert layers.main([]) == 1
+    assert "ended after 0.005 minutes" in capfd.readouterr().out
+
+
+def test_environment_of_a_layer_is_a_strangers(layers: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "minimal")
+    monkeypatch.setenv("LANGGRAPH_RECORDS_DSN", "host=elsewhere")
+    environment = layers.environment(Path("reports"))
+    assert "ANSIBLE_STDOUT_CALLBACK" not in environment
+    assert "LANGGRAPH_RECORDS_DSN" not in environment
+
+
+def test_steps_count_themselves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REPORTS", str(tmp_path))
+    steps = Steps("layer")
+    assert steps.step("good", ["true"])
+    assert not steps.step("bad", ["false"])
+    assert not steps.step("missing", [tmp_path / "no-such-program"])
+    own = f"echo '<s><testcase/><testcase><failure/></testcase></s>' > {tmp_path}/own.xml; exit 1"
+    assert not steps.step("reports its own failure", ["sh", "-c", own], junit=True)
+    steps.record("elsewhere", 1.0, skipped="not here")
+    assert steps.finish() == 1
+    assert count(tmp_path) == {"passed": 2, "failed": 3, "skipped": 1}
