@@ -81,7 +81,7 @@ def _private(path: str, flags: int) -> int:
 def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
     outcome = Outcome(status=0, changed=0, failure="")
     step = ""
-    recent: list[str] = []
+    said: list[str] = []  # since the last header
     for line in lines:
         log.write(line)
         log.flush()
@@ -89,24 +89,32 @@ def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
         header, recap = _HEADER.match(text), _RECAP.match(text)
         if recap:
             outcome.changed += int(recap[2])
-        if header:
-            recent = []
-            name = header[2].split(" : ")[-1]
-            if header[1] == "PLAY":
-                step = name
-                progress.done(name)
-            elif name in TOLD:
-                progress.done(f"{TOLD[name]}")
-            else:
-                progress.doing(f"{step}: {name}")
+        elif header or text.startswith("PLAY RECAP"):
+            outcome.failure = _failure(said) or outcome.failure
+            said = []
         else:
-            recent.append(text)
-        if text.startswith(("fatal:", "failed:", "[ERROR]", "ERROR!")):
-            outcome.failure = ""
-        if recent and any(word.startswith(("fatal:", "failed:", "[ERROR]", "ERROR!")) for word in recent):
-            outcome.failure = "\n".join(recent[-40:])
-    outcome.failure = outcome.failure or "\n".join(recent[-15:])
+            said.append(text)
+        if not header:
+            continue
+        name = header[2].split(" : ")[-1]
+        if header[1] == "PLAY":
+            step = name
+            progress.done(name)
+        elif name in TOLD:
+            progress.done(TOLD[name])
+        else:
+            progress.doing(f"{step}: {name}")
+    outcome.failure = _failure(said) or outcome.failure or "\n".join(said[-15:])
     return outcome
+
+
+def _failure(said: list[str]) -> str:
+    """What a failed task said, without what it says twice."""
+    for marks in (("fatal:", "failed:"), ("[ERROR]", "ERROR!")):
+        for number, line in enumerate(said):
+            if line.startswith(marks):
+                return "\n".join(said[number : number + 40]).strip()
+    return ""
 
 
 def require(outcome: Outcome, settings: Settings) -> None:
