@@ -23,18 +23,24 @@ _TOKENS = (
         "update control_plane.revisions set secrets = %s where id = %s",
     ),
     (
-        "select id, draft_secrets as token from control_plane.deployments where id > %s order by id limit %s "
-        "for update",
+        (
+            "select id, draft_secrets as token from control_plane.deployments where id > %s order by id limit %s "
+            "for update"
+        ),
         "update control_plane.deployments set draft_secrets = %s where id = %s",
     ),
     (
-        "select id, database_password as token from control_plane.deployments where id > %s order by id limit "
-        "%s for update",
+        (
+            "select id, database_password as token from control_plane.deployments where id > %s order by id limit "
+            "%s for update"
+        ),
         "update control_plane.deployments set database_password = %s where id = %s",
     ),
     (
-        "select id, redis_password as token from control_plane.deployments where id > %s order by id limit %s "
-        "for update",
+        (
+            "select id, redis_password as token from control_plane.deployments where id > %s order by id limit %s "
+            "for update"
+        ),
         "update control_plane.deployments set redis_password = %s where id = %s",
     ),
 )
