@@ -285,7 +285,7 @@ def test_changes_are_written_down() -> None:
 # Each way to silence a check names the check and says why on the same line.
 HOW = r"#\s*(?:noqa|type:\s*ignore|pylint:\s*disable|nosec|pragma:\s*no cover|shellcheck disable)"
 SILENCED = re.compile(rf"{HOW}(?P<rest>.*)")
-REASON = re.compile(r"^\W*[\w=:,\[\]\- ]*?[\w\]]\s*(?:#|-|;)\s+\w{3,}")
+REASON = re.compile(r"^\W*[\w=:,\[\]\- ]*?[\w\]]\s*(?:#|-|;)\s+\w")
 
 
 def test_every_silenced_check_has_its_reason() -> None:
