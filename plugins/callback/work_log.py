@@ -10,7 +10,7 @@ type: notification
 short_description: Post the log of a run to the revisions it works on
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - From M(selfhosted.langgraph.work_claim) on, posts a line for each task to the log of the revision that is worked on,
     where M(selfhosted.langgraph.revision_info) shows it.

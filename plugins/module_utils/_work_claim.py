@@ -37,7 +37,7 @@ def work(context: Context) -> dict[str, Any]:
     written = write_all(context, directory, claims, owner)
     context.close()  # nothing may share a connection with the process that is forked now
     if written:
-        _keep(context, written, playbook)
+        keep(context, written, playbook)
     return {"changed": any(claim["reason"] == "due" for claim in written), "claims": written}
 
 
@@ -75,7 +75,7 @@ def _give_back(records: Records, claims: Sequence[Claim]) -> None:
             continue
 
 
-def _keep(context: Context, claims: Sequence[dict[str, Any]], playbook: Process | None) -> None:
+def keep(context: Context, claims: Sequence[dict[str, Any]], playbook: Process | None) -> None:
     """Start the process that renews the leases and clears up; a warning if that is not possible."""
     if playbook is None:
         context.warn(

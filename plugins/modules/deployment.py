@@ -10,7 +10,7 @@ module: deployment
 short_description: Manage deployments of LangGraph servers
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Writes into the records what deployment there is to be, with its source, environment and resources.
   - A change of what runs makes a new revision, which C(ansible-playbook selfhosted.langgraph.apply) or a listener

@@ -10,7 +10,7 @@ module: revision
 short_description: Activate, interrupt, redeploy or pin a revision of a deployment
 version_added: 0.1.0
 author:
-  - selfhosted.langgraph contributors
+  - selfhosted.langgraph contributors (@selfhosted)
 description:
   - Brings a revision of a deployment to a state. Revisions themselves are made by M(selfhosted.langgraph.deployment).
   - Activating an earlier revision is the rollback. It makes a new revision from the earlier one, unless that one, or
