@@ -64,7 +64,12 @@ def with_autostart(text: str, on: bool) -> str:
     line = f"autostart={'true' if on else 'false'}"
     if _AUTOSTART.search(text):
         return _AUTOSTART.sub(line, text, count=1)
-    return text.rstrip("\n") + f"\n{line}\n"
+    return f"{text}{line}\n" if text.endswith("\n") else f"{text}\n{line}"
+
+
+def without_autostart(text: str) -> str:
+    """``text`` of one program as it was before `with_autostart` gave it the line."""
+    return re.sub(r"^autostart\s*=.*\n|\n?^autostart\s*=.*\Z", "", text, count=1, flags=re.MULTILINE)
 
 
 def status_from(info: dict[str, Any], enabled: bool) -> Status:
@@ -158,11 +163,11 @@ class SupervisorServices:
 
     def installed_text(self, name: str) -> str | None:
         text = self._read(name)
-        return None if text is None else with_autostart(text, False)
+        return None if text is None else without_autostart(text)
 
     def install(self, name: str, text: str) -> bool:
         check_name(name)
-        text = with_autostart(text, False)
+        text = without_autostart(text)
         if self.installed_text(name) == text:
             return False
         # supervisord takes the new text when the program is started the next time.
