@@ -83,6 +83,11 @@ def digest(password: str) -> str:
     return "#" + hashlib.sha256(password.encode()).hexdigest()
 
 
+def _plain(text: str) -> str:
+    """A unit's text without what `enable` sets in it (supervisor)."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("autostart=")).strip()
+
+
 def listening_ports(pid: int) -> set[int]:
     """TCP ports on which a process listens; empty where that cannot be seen."""
     found: set[int] = set()
@@ -285,7 +290,7 @@ class Instance:
                 self._put(path, text, group)
                 if word == "users" and running:
                     self._load_users(wanted, outcome)
-        if self.services.installed_text(self.unit) != wanted.unit_text:
+        if _plain(self.services.installed_text(self.unit) or "") != _plain(wanted.unit_text):
             outcome.actions.append("write unit")
             if not check:
                 before_change()
