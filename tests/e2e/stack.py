@@ -42,11 +42,11 @@ class Stack:
             self, records_options=options, controller=dataclasses.replace(self.controller, variables=variables)
         )
 
-    def module(self, name: str, *arguments: str, expect_failure: bool = False, **options: Any) -> dict[str, Any]:
+    def module(self, module: str, /, *arguments: str, expect_failure: bool = False, **options: Any) -> dict[str, Any]:
         """One module of the collection on the control node, as a user's play runs it."""
         connection = {key: value for key, value in self.records_options.items() if value}
         done = self.controller.tasks(
-            [{"name": "the module", f"selfhosted.langgraph.{name}": {**connection, **options}}], *arguments
+            [{"name": "the module", f"selfhosted.langgraph.{module}": {**connection, **options}}], *arguments
         )
         if expect_failure:
             done.failed()
@@ -54,7 +54,7 @@ class Stack:
             done.ok()
         return done.result("the module")
 
-    def create(self, name: str, directory: Path, *arguments: str, **options: Any) -> dict[str, Any]:
+    def create(self, name: str, directory: Path, /, *arguments: str, **options: Any) -> dict[str, Any]:
         """Write the deployment down (nothing is applied)."""
         return self.module("deployment", *arguments, name=name, source_directory=str(directory), **options)
 
@@ -66,7 +66,7 @@ class Stack:
         """The same, to be followed while it runs."""
         return self.controller.start("apply", langgraph_deployments=list(names), **variables)
 
-    def serve(self, name: str, directory: Path, **options: Any) -> str:
+    def serve(self, name: str, directory: Path, /, **options: Any) -> str:
         """Write the deployment down, apply it, and give its URL."""
         self.create(name, directory, **options)
         self.apply(name).ok()
