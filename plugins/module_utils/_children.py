@@ -86,7 +86,7 @@ def run(
         as_user = {"user": account.uid, "group": account.gid, "extra_groups": []}
     try:
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # the core knows no Ansible
                 [os.fspath(part) for part in argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

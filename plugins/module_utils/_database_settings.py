@@ -139,7 +139,7 @@ class Cluster:
     def _mistake(self) -> str:
         """What the server's program says against its files; empty when it could start with them."""
         program = Path(self._rows("SELECT setting FROM pg_config WHERE name = 'BINDIR'")[0][0]) / "postgres"
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=ansible-bad-function  # the core knows no Ansible
             [str(program), "-D", str(self.directory), "-C", "config_file"],
             capture_output=True,
             text=True,

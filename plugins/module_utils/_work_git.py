@@ -81,7 +81,7 @@ class Git:
         for setting in _SETTINGS:
             command += ["-c", setting]
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # pylint: disable=ansible-bad-function  # the core knows no Ansible
                 [*command, *words],
                 cwd=self._directory,
                 env=git_environment(),
