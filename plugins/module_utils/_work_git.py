@@ -20,7 +20,6 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs impor
 
 _SETTINGS = (
     "core.hooksPath=/dev/null",
-    "fetch.fsckObjects=true",
     "protocol.allow=never",
     "protocol.https.allow=always",
     "protocol.ssh.allow=always",

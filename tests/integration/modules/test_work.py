@@ -23,6 +23,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._renewer import Lease, opener, start
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import sweep, work_directory
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import find_owner, read_process
+from tests.support.renewers import renewers, wait_until
 
 Call = Callable[..., dict[str, Any]]
 OWNER: Any = {
@@ -33,6 +34,7 @@ OWNER: Any = {
     "user": "alice",
     "label": "ansible-playbook 4711 of alice on far",
 }
+OURS = Path("/proc/self/cmdline").read_bytes()
 SECRET = "canary-of-work {{ 7 * 7 }} $(id)"
 
 
@@ -262,28 +264,6 @@ def playbook_process() -> Any:
     process.wait()
 
 
-def renewers() -> list[int]:
-    """Processes that renew claims now."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                name = Path(entry.path, "comm").read_text().strip()
-            except OSError:
-                continue
-            if name == "langgraph-renew":
-                found.append(int(entry.name))
-    return found
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Until the condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def kept(
     ok: Call, chat: Any, connection: dict[str, str], playbook_process: Any, monkeypatch: pytest.MonkeyPatch
@@ -295,10 +275,10 @@ def kept(
     claim = claim_due(ok)
     process = read_process(playbook_process.pid)
     assert process is not None
-    before = set(renewers())
+    before = set(renewers(OURS))
     lease = Lease(claim["claim_id"], claim["epoch"], claim["claim_file"])
     assert start(opener({**connection, "workspace": "default"}), [lease], process) is None
-    (pid,) = set(renewers()) - before
+    (pid,) = set(renewers(OURS)) - before
     return claim, pid
 
 
@@ -319,7 +299,7 @@ def test_leases_are_renewed_until_the_playbook_ends(kept: Any, records: Records,
     playbook_process.kill()
     playbook_process.wait()
     wait_until(lambda: not Path(claim["claim_file"]).parent.exists())
-    wait_until(lambda: pid not in renewers())
+    wait_until(lambda: pid not in renewers(OURS))
     # What it held was given back, and is due again.
     deployment = records.deployment("chat")
     assert deployment is not None
@@ -330,14 +310,14 @@ def test_leases_are_renewed_until_the_playbook_ends(kept: Any, records: Records,
 def test_the_renewer_ends_after_the_release(kept: Any, ok: Call) -> None:
     claim, pid = kept
     ok("work_report", claim_file=claim["claim_file"], status="FAILED", cause="No.", release=True)
-    wait_until(lambda: pid not in renewers())
+    wait_until(lambda: pid not in renewers(OURS))
 
 
 def test_the_renewer_ends_with_the_loss_of_the_claim(kept: Any, ok: Call) -> None:
     claim, pid = kept
     ok("work_claim", deployments=["chat"], takeover=True)
     wait_until(lambda: not Path(claim["claim_file"]).exists())
-    wait_until(lambda: pid not in renewers())
+    wait_until(lambda: pid not in renewers(OURS))
 
 
 def test_the_janitor_only_removes(ok: Call, chat: Any, playbook_process: Any, snapshot: Any) -> None:
