@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible's loader of collections, before any conftest or test imports one.
 
-A collection that was imported without it (as a namespace package of the virtual environment) cannot be used by it later.
+A collection that was imported without it (as a namespace package of the environment) cannot be used by it later.
 """
 
 from __future__ import annotations

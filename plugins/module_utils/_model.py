@@ -131,7 +131,7 @@ _ROAD = (QUEUED, AWAITING_BUILD, BUILDING, AWAITING_DEPLOY, DEPLOYING, DEPLOYED)
 
 
 def steps(old: str, new: str) -> tuple[str, ...]:
-    """The statuses a revision passes through from ``old`` to ``new``: a report need not name each one on the way to DEPLOYED.
+    """The statuses a revision passes through from ``old`` to ``new``: a report may skip some on the way to DEPLOYED.
 
     A failure that does not fit where the revision is becomes the one that does. No steps: it is there already.
     """

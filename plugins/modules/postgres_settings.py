@@ -73,6 +73,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._database_settings import Cluster, text_of
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 

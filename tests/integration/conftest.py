@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-from tests.support.postgres import (  # noqa: F401 - fixtures
-    empty_database,
-    key_file,
-    postgres_server,
-    records_database,
-    records_template,
-)
+from tests.support.postgres import empty_database, key_file, postgres_server, records_database, records_template
+
+__all__ = ["empty_database", "key_file", "postgres_server", "records_database", "records_template"]

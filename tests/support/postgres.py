@@ -137,7 +137,7 @@ class PostgresServer:
     def execute(self, statement: str) -> None:
         """Run a statement as administrator."""
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]  # a plain string, made here
+            connection.execute(statement)
 
     def create_database(self, template: str = "template0") -> str:
         """A new database; its name."""

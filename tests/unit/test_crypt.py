@@ -79,6 +79,6 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 
 
 def test_passwords_need_no_quoting() -> None:
-    made = {generate_password() for _ in range(50)}
+    made = {generate_password() for _number in range(50)}
     assert len(made) == 50
     assert all(len(word) == 32 and word.replace("-", "").replace("_", "").isalnum() for word in made)

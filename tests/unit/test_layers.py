@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
-import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +23,7 @@ ONE_OF_EACH = """<testsuites><testsuite>
 
 
 @pytest.fixture
-def layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.ModuleType:
+def layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """tests/run as a module whose logs lie elsewhere and that installs nothing."""
     loader = importlib.machinery.SourceFileLoader("layers", str(ROOT / "tests" / "run"))
     spec = importlib.util.spec_from_loader("layers", loader)
@@ -38,14 +38,14 @@ def layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.ModuleType:
     return module
 
 
-def run(layers: types.ModuleType, capfd: pytest.CaptureFixture[str], **scripts: str) -> tuple[int, list[str]]:
+def run(layers: Any, capfd: pytest.CaptureFixture[str], **scripts: str) -> tuple[int, list[str]]:
     """Exit status and last lines of a run of layers that are shell scripts."""
     layers.LAYERS = [layers.Layer(name, ["sh", "-c", script], 1) for name, script in scripts.items()]
     status = layers.main([])
     return status, capfd.readouterr().out.splitlines()[-1 - len(scripts) :]
 
 
-def test_counts_add_up(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+def test_counts_add_up(layers: Any, capfd: pytest.CaptureFixture[str]) -> None:
     write = f"cat > $REPORTS/a.xml <<'EOF'\n{ONE_OF_EACH}\nEOF\n"
     status, lines = run(layers, capfd, good="echo '<s><testcase/></s>' > $REPORTS/a.xml", bad=f"{write}exit 1")
     assert status == 1
@@ -65,28 +65,26 @@ def test_counts_add_up(layers: types.ModuleType, capfd: pytest.CaptureFixture[st
     ],
     ids=["nothing", "crash after the last test", "report cut off", "all skipped"],
 )
-def test_what_is_no_success_fails(
-    layers: types.ModuleType, capfd: pytest.CaptureFixture[str], script: str, note: str
-) -> None:
+def test_what_is_no_success_fails(layers: Any, capfd: pytest.CaptureFixture[str], script: str, note: str) -> None:
     status, lines = run(layers, capfd, layer=script)
     assert status == 1
     assert note in lines[0]
     assert lines[-1].endswith(" 1 failed")
 
 
-def test_missing_program_fails_by_name(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+def test_missing_program_fails_by_name(layers: Any, capfd: pytest.CaptureFixture[str]) -> None:
     layers.LAYERS = [layers.Layer("layer", ["tests/no-such-program"], 1)]
     assert layers.main([]) == 1
     assert "tests/no-such-program" in capfd.readouterr().out
 
 
-def test_hanging_layer_is_ended(layers: types.ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+def test_hanging_layer_is_ended(layers: Any, capfd: pytest.CaptureFixture[str]) -> None:
     layers.LAYERS = [layers.Layer("layer", ["sh", "-c", "echo started; sleep 600"], 0.005)]
     assert layers.main([]) == 1
     assert "ended after 0.005 minutes" in capfd.readouterr().out
 
 
-def test_environment_of_a_layer_is_a_strangers(layers: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_of_a_layer_is_a_strangers(layers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "minimal")
     monkeypatch.setenv("LANGGRAPH_RECORDS_DSN", "host=elsewhere")
     environment = layers.environment(Path("reports"))

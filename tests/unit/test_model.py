@@ -34,7 +34,8 @@ def test_final_statuses_have_no_way_out_and_others_have_one() -> None:
 
 def test_every_pending_status_reaches_every_final_one_that_fits() -> None:
     def reachable(status: str) -> set[str]:
-        seen, waiting = set(), [status]
+        seen: set[str] = set()
+        waiting = [status]
         while waiting:
             for target in _model.REVISION_TRANSITIONS[waiting.pop()] - seen:
                 seen.add(target)

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -147,5 +148,6 @@ def test_inventory_values_are_no_templates(quickstart: dict[str, ModuleType], mo
     free_ports(monkeypatch)
     places = quickstart["settings"]
     text = places.inventory(places.load())
-    for line in yaml.compose(text).value[0][1].value[0][1].value:
+    document: Any = yaml.compose(text)
+    for line in document.value[0][1].value[0][1].value:
         assert line[1].tag in ("!unsafe", "tag:yaml.org,2002:int"), line[0].value

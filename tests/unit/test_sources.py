@@ -203,7 +203,7 @@ def test_a_member_below_a_link_is_named() -> None:
     [b"", b"no tarball", gzip.compress(b"no tarball"), tarball("a").getvalue()[:40], os.urandom(2000)],
 )
 def test_what_is_no_tarball(content: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"no \(complete\\) gzip-compressed tar archive|is empty"):
+    with pytest.raises(InvalidInput, match=r"no \(complete\) gzip-compressed tar archive|is empty"):
         _sources.check_tarball(io.BytesIO(content))
 
 

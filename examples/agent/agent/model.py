@@ -62,7 +62,8 @@ class RuleModel(BaseChatModel):
         text = last.text.strip()
         turn = sum(isinstance(message, HumanMessage) for message in messages)
         if "?" not in text and (note := NOTE.search(text)):
-            return _call("save_note", {"text": note["text"].strip()}, f"I would like to note that down: turn {turn}.", turn)
+            saying = f"I would like to note that down: turn {turn}."
+            return _call("save_note", {"text": note["text"].strip()}, saying, turn)
         if (sum_ := ARITHMETIC.search(text)) and re.search(r"[+*/-]", sum_.group()):
             return _call("calculate", {"expression": sum_.group().strip()}, "Let me work that out.", turn)
         if "know" in text.lower() or "remember" in text.lower():
@@ -75,4 +76,5 @@ class RuleModel(BaseChatModel):
 
 
 def _call(tool: str, arguments: dict[str, str], saying: str, turn: int) -> AIMessage:
-    return AIMessage(saying, tool_calls=[{"name": tool, "args": arguments, "id": f"{tool}-{turn}", "type": "tool_call"}])
+    call = {"name": tool, "args": arguments, "id": f"{tool}-{turn}", "type": "tool_call"}
+    return AIMessage(saying, tool_calls=[call])

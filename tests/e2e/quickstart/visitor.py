@@ -61,7 +61,7 @@ class Visitor:
             timeout=timeout,
             check=False,
             umask=0o022,
-            **drop,  # type: ignore[call-overload]  # the three belong together
+            **drop,
         )
         print(f"$ {' '.join(words)}  {environment or ''}\n{done.stdout}")
         return Done(done.returncode, done.stdout, time.monotonic() - started)

@@ -115,7 +115,7 @@ def snapshot(connection: dict[str, str]) -> Callable[[], dict[str, str]]:
 
 def _digest(database: psycopg.Connection[Any], table: str) -> str:
     query = f"select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from control_plane.{table} t"
-    row = database.execute(query).fetchone()  # type: ignore[call-overload]  # the name comes from the catalogue
+    row = database.execute(query).fetchone()
     return str(row[0]) if row else ""
 
 

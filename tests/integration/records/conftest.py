@@ -43,7 +43,7 @@ class Backstage:
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of a query."""
-        cursor = self._connection.execute(query, values or None)  # type: ignore[call-overload]  # plain strings of tests
+        cursor = self._connection.execute(query, values or None)
         return cursor.fetchall() if cursor.description else []
 
     def lapse(self, name: str) -> None:
@@ -120,9 +120,9 @@ def update(records: Records, name: str = "chat", **desired: Any) -> dict[str, An
     return made
 
 
-def claim(records: Records, *names: str, owner: Any = OWNER, **options: Any) -> Claim:
+def claim(records: Records, *names: str, owner: Any = None, **options: Any) -> Claim:
     """The one claim on named deployments, or the only due one."""
-    claims = records.claim(list(names) or None, owner=owner, **options)
+    claims = records.claim(list(names) or None, owner=OWNER if owner is None else owner, **options)
     assert len(claims) == 1, claims
     return claims[0]
 

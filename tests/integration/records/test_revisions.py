@@ -57,10 +57,10 @@ def test_reading(records: Records) -> None:
 @pytest.mark.parametrize(("secrets", "expected"), [("current", "three"), ("of_revision", "one")])
 def test_rollback(records: Records, secrets: str, expected: str) -> None:
     three(records)
-    plan = records.plan_activation("chat", 1, secrets)  # type: ignore[arg-type]  # one of two words
+    plan = records.plan_activation("chat", 1, secrets)
     assert (plan.action, plan.new_revision, plan.before["active_revision"]) == ("update", True, 3)
     assert ("secrets.K" in plan.fields) == (secrets == "of_revision")
-    made = records.activate_revision("chat", 1, secrets, "back {{ x }}")["revision"]  # type: ignore[arg-type]
+    made = records.activate_revision("chat", 1, secrets, "back {{ x }}")["revision"]
     assert made is not None
     assert (made["number"], made["kind"], made["rollback_of"], made["message"]) == (4, "rollback", 1, "back {{ x }}")
     assert made["env"] == {"A": "1"}

@@ -105,7 +105,10 @@ def down(names: c.Sequence[str]) -> None:
 
 def inventory(names: c.Sequence[str], group: str = "langgraph_servers", **variables: Any) -> dict[str, Any]:
     """An inventory (JSON is YAML) with the hosts in `group`; `variables` are the group's."""
-    known = {"ansible_connection": "community.docker.docker", "ansible_python_interpreter": "/usr/bin/python3"}
+    known: dict[str, Any] = {
+        "ansible_connection": "community.docker.docker",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
     if certificates_needed():
         known["langgraph_environment"] = {"UV_SYSTEM_CERTS": "1"}
     return {"all": {"children": {group: {"hosts": {name: {} for name in names}, "vars": {**known, **variables}}}}}

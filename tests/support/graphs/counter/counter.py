@@ -24,7 +24,10 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 TICK = 0.2
-TABLE = "CREATE TABLE IF NOT EXISTS counted (id text, execution text, event text, version text, at timestamptz DEFAULT now())"
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS counted"
+    " (id text, execution text, event text, version text, at timestamptz DEFAULT now())"
+)
 
 
 class Work(TypedDict, total=False):

@@ -304,7 +304,7 @@ def watch_start(reporter: Any, role: str) -> None:
             end_soon(3)
         await clean_up(*args, **kwargs)
 
-    lifespan.get_last_error = module.get_last_error  # type: ignore[attr-defined]
+    lifespan.get_last_error = module.get_last_error  # type: ignore[attr-defined]  # the maker puts it there too
     module._shutdown_runtime = shutdown_runtime
     module.lifespan = lifespan
 
