@@ -76,8 +76,8 @@ class Wanted:
         return self
 
     def inputs_digest(self) -> str:
-        """Of what makes the revision this revision. Only ever stored where its secrets lie as well."""
-        parts = [self.source_sha256, self.config_path, dict(self.env), dict(self.secrets), self.api_version or ""]
+        """Of what makes the revision this one, its source apart. Only ever stored where its secrets lie as well."""
+        parts = [self.config_path, dict(self.env), dict(self.secrets), self.api_version or ""]
         return hashlib.sha256(json.dumps([*parts, self.flavour.name], sort_keys=True).encode()).hexdigest()
 
 

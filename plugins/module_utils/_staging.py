@@ -25,6 +25,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._children imp
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import Fence, compare, fenced
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import HostPaths, RevisionPaths
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._interpreters import choose_python, find_uv
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._langgraph_config import GraphConfig, read_config
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._revision_files import GENERATED, Wanted
 
@@ -104,7 +105,9 @@ class _Staging:
             return missing, {}
         if meta is None:
             meta = json.loads(generated["meta.json"])
-        if meta.get("revision_id") != wanted.revision_id or meta.get("config_digest") != wanted.inputs_digest():
+        sources = {meta.get("source_sha256"), wanted.source_sha256} - {None}
+        same = meta.get("revision_id") == wanted.revision_id and meta.get("config_digest") == wanted.inputs_digest()
+        if not same or len(sources) > 1:
             raise HostError(
                 f"Revision {wanted.number} of {self.paths.slug} is staged on this host from another source, "
                 "environment or version; give the new contents a new number."
@@ -167,12 +170,12 @@ class _Staging:
         config = read_config(draft.source, wanted.config_path, wanted.flavour)
         findings = list(config.findings)
         version = self._version(config, findings)
-        python, interpreter = _venv.choose_python(
-            wanted.flavour, config.python_version, wanted.lock, wanted.python, self.account
-        )
+        locked = _venv.lock_header(wanted.lock or "").get("python")
+        python = choose_python(wanted.flavour, config.python_version, locked, wanted.python, self.account)
         builder = self._builder(draft)
         fence.check()
-        lock, resolved = self._environment(draft, builder, version, python, interpreter, findings)
+        lock, resolved, found_building = self._environment(draft, builder, version, python)
+        findings += found_building
         fence.check()
         self._check_imports(draft, config, builder)
         shutil.rmtree(builder.scratch, ignore_errors=True)
@@ -182,7 +185,7 @@ class _Staging:
         )
         texts["requirements.lock"] = lock
         meta = _revision_files.meta_of(
-            wanted, config, self.final, python=python, version=version, lock=lock, findings=findings
+            wanted, config, self.final, python=python[0], version=version, lock=lock, findings=findings
         )
         texts["meta.json"] = _revision_files.to_json(meta)
         texts_and_copy = {**texts, GENERATED: _revision_files.to_json(texts)}
@@ -206,82 +209,50 @@ class _Staging:
             return flavour.version_default
 
     def _builder(self, draft: RevisionPaths) -> _venv.Builder:
+        """uv as the builder, with a scratch directory that holds a copy of the source in `build`.
+
+        The builder works on a copy, since building writes into the tree, and the source stays what was uploaded.
+        Root makes nothing and hands nothing over in a directory that the builder can already reach: it could be
+        another one by then.
+        """
         wanted, account = self.wanted, self.account
-        uv = _venv.find_uv(wanted.uv, self.paths.uv, account)
+        uv = find_uv(wanted.uv, self.paths.uv, account)
         home = self.paths.builder(wanted.workspace_id)
-        cache = self.paths.cache(wanted.workspace_id)
-        scratch = draft.path / "tmp"
         home.parent.mkdir(mode=0o711, exist_ok=True)
-        for directory in (home, cache, scratch):
-            directory.mkdir(mode=0o700, exist_ok=True)
-            if account is not None:
-                os.chown(directory, account.uid, account.gid)
+        home.mkdir(mode=0o700, exist_ok=True)
+        scratch = draft.path / "tmp"
+        scratch.mkdir(mode=0o700)
+        shutil.copytree(draft.source, scratch / "build")
+        if account is not None:
+            os.chown(home, account.uid, account.gid)
+            draft.venv.mkdir(mode=0o755)
+            os.chown(draft.venv, account.uid, account.gid)
+            _hand_over(scratch, account)
+        cache = self.paths.cache(wanted.workspace_id)
         return _venv.Builder(uv, cache, home, scratch, account, wanted.uv_env, self.deadline)
 
     def _environment(
-        self,
-        draft: RevisionPaths,
-        builder: _venv.Builder,
-        version: str,
-        python: str,
-        interpreter: str,
-        findings: list[str],
-    ) -> tuple[str, bool]:
-        """Make the venv; returns the lock and whether this run resolved it."""
-        wanted, account = self.wanted, self.account
-        # The builder works on a copy: building writes into the tree, and the source stays what was uploaded.
-        copy = builder.scratch / "build"
-        shutil.copytree(draft.source, copy)
-        if account is not None:
-            _chown_tree(copy, account)
-            draft.venv.mkdir(mode=0o755)
-            os.chown(draft.venv, account.uid, account.gid)
-        config = read_config(copy, wanted.config_path, wanted.flavour)
+        self, draft: RevisionPaths, builder: _venv.Builder, version: str, python: tuple[str, str]
+    ) -> tuple[str, bool, list[str]]:
+        """Make the venv; returns the lock, whether this run resolved it, and findings. python: (version, path)."""
+        wanted = self.wanted
+        config = read_config(builder.scratch / "build", wanted.config_path, wanted.flavour)
         requirements = wanted.flavour.requirement_lines(version)
         lock, resolved = wanted.lock, False
         if not lock and not wanted.refresh_lock:
-            lock = self._known_lock(_venv.inputs_digest(config, requirements, python))
+            lock = self._known_lock(_venv.inputs_digest(config, requirements, python[0]))
         if not lock:
-            lock, resolved = _venv.resolve(builder, config, requirements, python, interpreter), True
-        donor = self._donor(lock, python, interpreter, config)
-        if donor is None:
-            findings += _venv.make(builder, config, lock, interpreter, draft.venv)
-            return lock, resolved
-        if draft.venv.exists():
-            draft.venv.rmdir()
-        _venv.clone(donor.venv, draft.venv, account)
-        if (_revision_files.read_json(donor.meta) or {}).get("source_sha256") != wanted.source_sha256:
-            findings += _venv.install_local(builder, config, lock, draft.venv)
-        return lock, resolved
-
-    def _others(self) -> t.Iterator[tuple[RevisionPaths, dict[str, t.Any], dict[str, t.Any]]]:
-        """Staged revisions of this deployment, newest first, with meta and generated texts."""
-        numbers = [int(path.name) for path in self.paths.revisions.iterdir() if path.name.isdigit()]
-        for number in sorted(numbers, reverse=True):
-            revision = self.paths.revision(number)
-            meta = _revision_files.read_json(revision.meta)
-            generated = _revision_files.read_json(revision.path / GENERATED)
-            if meta and generated:
-                yield revision, meta, generated
+            lock, resolved = _venv.resolve(builder, config, requirements, python[0], python[1]), True
+        return lock, resolved, _venv.make(builder, config, lock, python[1], draft.venv)
 
     def _known_lock(self, inputs: str) -> str | None:
         """The lock of the newest revision with the same requirements: a change of code moves no package."""
-        for _revision, _meta, generated in self._others():
-            lock = str(generated["requirements.lock"])
+        numbers = [int(path.name) for path in self.paths.revisions.iterdir() if path.name.isdigit()]
+        for number in sorted(numbers, reverse=True):
+            generated = _revision_files.read_json(self.paths.revision(number).path / GENERATED) or {}
+            lock = str(generated.get("requirements.lock", ""))
             if _venv.lock_header(lock).get("inputs") == inputs:
                 return lock
-        return None
-
-    def _donor(self, lock: str, python: str, interpreter: str, config: GraphConfig) -> RevisionPaths | None:
-        projects = sorted(os.path.relpath(project.path, config.root) for project in config.projects)
-        for revision, meta, _generated in self._others():
-            same = meta.get("lock_sha256") == _revision_files.sha256(lock) and meta.get("projects") == projects
-            if (
-                same
-                and meta.get("python_version") == python
-                and os.path.realpath(revision.python) == os.path.realpath(interpreter)
-            ):
-                return revision
         return None
 
     def _check_imports(self, draft: RevisionPaths, config: GraphConfig, builder: _venv.Builder) -> None:
@@ -338,8 +309,9 @@ def _remove_leftovers(revisions: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _chown_tree(top: Path, account: Account) -> None:
-    for directory, _names, files in os.walk(top):
-        os.chown(directory, account.uid, account.gid)
-        for file in files:
-            os.chown(os.path.join(directory, file), account.uid, account.gid, follow_symlinks=False)
+def _hand_over(top: Path, account: Account) -> None:
+    """Make a tree the builder's from the leaves up: until the top is his, he gets at nothing in it."""
+    for directory, _names, files in os.walk(top, topdown=False):
+        for name in files:
+            os.chown(os.path.join(directory, name), account.uid, account.gid, follow_symlinks=False)
+        os.chown(directory, account.uid, account.gid, follow_symlinks=False)

@@ -33,15 +33,22 @@ def unpack(tarball: Path, target: Path) -> int:
             for member, path in members:
                 _write(archive, member, target / path)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise HostError(f"The source is no tarball that can be read ({error}); pack it again.") from error
+        # the first line: of a file of no known kind tarfile lists what it tried
+        raise HostError(f"The source is no tarball that can be read ({_first_line(error)}); pack it again.") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(target) from error
         # gzip and lzma report damage as OSError without a file name
         if error.filename is None:
-            raise HostError(f"The source is no tarball that can be read ({error}); pack it again.") from error
+            raise HostError(
+                f"The source is no tarball that can be read ({_first_line(error)}); pack it again."
+            ) from error
         raise
     return size
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(":")
 
 
 def _checked(archive: tarfile.TarFile) -> t.Iterator[tuple[tarfile.TarInfo, PurePosixPath]]:

@@ -16,21 +16,23 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
-import sys
+import time
 import typing as t
 from pathlib import Path
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _children
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._children import Account, Deadline, Done
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._flavour import Flavour
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._interpreters import SEARCH_PATH
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._langgraph_config import GraphConfig
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._unpack import disk_full
 
+REASON_LENGTH = 500  # characters
+KEEP_TEMPLATES = 8  # of a builder
+DRAFT_SECONDS = 86400.0  # no run takes that long
+TEMPLATE_FORMAT = "1"
 LOCK_HEADER = "# selfhosted.langgraph lock "
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY = re.compile(r"(?i)(https?|all|no)_proxy")
 _INHERITED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC")
 # Settings of uv that would break the layout here when they come from the environment.
@@ -79,90 +81,32 @@ class Builder:
             cwd=cwd,
             account=self.account,
         )
-        if done.code and any("No space left on device" in line or "os error 28" in line for line in done.lines):
-            raise disk_full(self.scratch)
+        _no_space(done, self.scratch)
         return done
+
+    def must(self, argv: t.Sequence[str], problem: str) -> None:
+        """Run a plain program as the builder; HostError that begins with `problem` when it fails."""
+        done = _children.run(
+            argv,
+            what=argv[0],
+            deadline=self.deadline,
+            env=plain_environment(self.home, self.scratch),
+            cwd=self.scratch,
+            account=self.account,
+        )
+        _no_space(done, self.scratch)
+        if done.code:
+            raise HostError(f"{problem} ({(done.lines or ['no reason given'])[-1]}).", done.lines)
+
+
+def _no_space(done: Done, path: Path) -> None:
+    if done.code and any("No space left on device" in line or "os error 28" in line for line in done.lines):
+        raise disk_full(path)
 
 
 def plain_environment(home: Path, scratch: Path) -> dict[str, str]:
     """What every program of the builder gets."""
     return {"PATH": SEARCH_PATH, "HOME": str(home), "TMPDIR": str(scratch), "LANG": "C.UTF-8"}
-
-
-def find_uv(given: str | None, own: Path, account: Account | None) -> str:
-    """The uv given, else the host's own, else the one next to Ansible's Python, else one on PATH."""
-    if given:
-        if not os.access(given, os.X_OK):
-            raise HostError(f"There is no uv at {given} on this host; correct langgraph_server_uv or leave it out.")
-        return given
-    found = shutil.which("uv", path=os.environ.get("PATH", SEARCH_PATH))
-    for path in (str(own), str(Path(sys.executable).parent / "uv"), found):
-        if path and os.access(path, os.X_OK) and (account is None or _reachable(Path(path).resolve())):
-            return path
-    raise HostError(f"This host has no uv at {own}; run role langgraph_server, which installs it.")
-
-
-def choose_python(
-    flavour: Flavour, wanted: str | None, lock: str | None, given: str | None, account: Account | None
-) -> tuple[str, str]:
-    """(version, interpreter). What langgraph.json asks for is binding, and so is what a lock was made with.
-
-    Without either: the flavour's default, else the Python that Ansible uses here, else any that the flavour supports.
-    """
-    locked = lock_header(lock).get("python") if lock else None
-    if wanted or locked or given:
-        version = flavour.python(wanted or locked or (_version_of(given) if given else None))
-        return version, find_python(version, given, account)
-    default = flavour.python(None)
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    choice = [default, *(version for version in (own, *reversed(flavour.pythons)) if version in flavour.pythons)]
-    for version in dict.fromkeys(choice):
-        with contextlib.suppress(HostError):
-            return version, find_python(version, None, account)
-    raise HostError(
-        f"This host has none of Python {', '.join(sorted(dict.fromkeys(choice)))}; "
-        f"install one (for example package python{default})."
-    )
-
-
-def _version_of(interpreter: str) -> str | None:
-    """'/usr/bin/python3.12' -> '3.12'; None when the name does not say, and the flavour's default has to do."""
-    found = re.search(r"python(3\.\d+)$", os.path.realpath(interpreter))
-    return found[1] if found else None
-
-
-def find_python(version: str, given: str | None, account: Account | None) -> str:
-    """An interpreter of exactly `version` (3.12) that the builder can run, or HostError."""
-    if given:
-        if not os.access(given, os.X_OK):
-            raise HostError(
-                f"There is no Python at {given} on this host; correct langgraph_server_python or leave it out."
-            )
-        if (_version_of(given) or version) != version:
-            raise HostError(
-                f"{given} is not Python {version}, which the source wants; correct langgraph_server_python."
-            )
-        return given
-    name = f"python{version}"
-    candidates = [shutil.which(name, path=SEARCH_PATH), shutil.which(name)]
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        candidates.append(sys.executable)
-    found = [path for path in candidates if path and os.access(path, os.X_OK)]
-    for path in found:
-        if account is None or _reachable(Path(path).resolve()):
-            return path
-    if found:
-        raise HostError(
-            f"{found[0]} is below a directory that only its owner can enter; install Python {version} for everybody."
-        )
-    raise HostError(
-        f"This host has no Python {version}; install it (for example package python{version}), "
-        "or set python_version in langgraph.json."
-    )
-
-
-def _reachable(path: Path) -> bool:
-    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents)
 
 
 def inputs_digest(config: GraphConfig, requirements: t.Sequence[str], python: str) -> str:
@@ -238,33 +182,61 @@ def lock_header(lock: str) -> dict[str, t.Any]:
 
 
 def make(builder: Builder, config: GraphConfig, lock: str, interpreter: str, venv: Path) -> list[str]:
-    """Make `venv` from the lock: packages first out of the cache alone, then with the index. Returns findings."""
-    done = builder.run(
-        ["venv", "--quiet", "--relocatable", "--no-project", "--python", interpreter, str(venv)],
-        "Making the venv",
-        venv.parent,
-    )
-    if done.code:
-        raise HostError(f"The venv cannot be made with {interpreter}: {_reason(done.lines)}.", done.lines)
+    """Make `venv` from the lock; it may exist empty. Returns findings.
+
+    The packages come as hard links of a template that all revisions of the workspace with the same packages share,
+    compiled bytecode included: the server may not write into the venv, so it would compile everything at each start.
+    """
     pins, _local = split_lock(lock)
-    _install_pins(builder, pins, config.directory, venv)
+    template = builder.home / "venvs" / _template_name(pins, interpreter)
+    if not os.access(template / "bin" / "python", os.X_OK):
+        _make_template(builder, pins, config.directory, interpreter, template)
+    copy = 'touch "$1" && mkdir -p "$2" && cp -al "$1/." "$2"'
+    builder.must(["sh", "-c", copy, "sh", str(template), str(venv)], f"The venv cannot be linked to {venv.parent}")
     return install_local(builder, config, lock, venv)
 
 
-def clone(donor: Path, venv: Path, account: Account | None) -> None:
-    """Make `venv` as hard links of another revision's venv with the same lock, compiled bytecode included."""
-    shutil.copytree(donor, venv, symlinks=True, copy_function=_link)
-    if account is not None:
-        for directory, _names, _files in os.walk(venv):
-            os.chown(directory, account.uid, account.gid)
+def _template_name(pins: t.Sequence[str], interpreter: str) -> str:
+    parts = [TEMPLATE_FORMAT, os.path.realpath(interpreter), *pins]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _link(source: str, target: str) -> str:
-    if os.path.islink(source):
-        os.symlink(os.readlink(source), target)
-    else:
-        os.link(source, target)
-    return target
+def _make_template(builder: Builder, pins: t.Sequence[str], cwd: Path, interpreter: str, template: Path) -> None:
+    """In a draft that gets its name by one rename; two builders at once make it twice, and one of them stays."""
+    draft = template.parent / f".{template.name}.tmp-{os.urandom(4).hex()}"
+    command = ["venv", "--quiet", "--relocatable", "--no-project", "--python", interpreter, str(draft)]
+    done = builder.run(command, "Making the venv", cwd)
+    if done.code:
+        raise HostError(f"The venv cannot be made with {interpreter}: {_reason(done.lines)}.", done.lines)
+    try:
+        _install_pins(builder, pins, cwd, draft)
+        move = 'rm -rf "$2.old"; test ! -e "$2" || mv -T "$2" "$2.old"; mv -T "$1" "$2"; rm -rf "$2.old"'
+        builder.must(["sh", "-c", move, "sh", str(draft), str(template)], f"The venv cannot be put at {template}")
+    finally:
+        _remove(builder, [draft, *_outdated(template)])
+
+
+def _outdated(template: Path) -> list[Path]:
+    """Templates that were not used for long, and drafts of runs that died. Their packages live on in the venvs."""
+    aged: list[tuple[float, Path]] = []
+    drafts: list[Path] = []
+    now = time.time()
+    for path in template.parent.iterdir():
+        with contextlib.suppress(OSError):
+            used = path.lstat().st_mtime
+            if path.name.startswith("."):
+                drafts += [path] if now - used > DRAFT_SECONDS else []
+            elif path != template:
+                aged.append((used, path))
+    return drafts + [path for _used, path in sorted(aged, reverse=True)[KEEP_TEMPLATES - 1 :]]
+
+
+def _remove(builder: Builder, paths: t.Sequence[Path]) -> None:
+    """As the builder: root does not walk through a tree that somebody else can rearrange meanwhile."""
+    found = [str(path) for path in paths if os.path.lexists(path)]
+    if found:
+        with contextlib.suppress(HostError):
+            builder.must(["rm", "-rf", "--", *found], "Old venvs cannot be removed")
 
 
 def split_lock(lock: str) -> tuple[list[str], list[str]]:
@@ -277,7 +249,6 @@ def split_lock(lock: str) -> tuple[list[str], list[str]]:
 def _install_pins(builder: Builder, pins: t.Sequence[str], cwd: Path, venv: Path) -> None:
     file = builder.scratch / "pins.txt"
     _write_new(file, "".join(f"{line}\n" for line in pins))
-    # Compiled here, since the server may not write into the venv: its start would compile everything each time.
     command = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode"]
     command += ["--python", str(venv / "bin" / "python"), "--requirements", str(file)]
     done = builder.run([*command, "--offline"], "Installing the dependencies", cwd)
@@ -315,14 +286,17 @@ def _relative(path: Path, start: Path) -> str:
 
 
 def _reason(lines: t.Sequence[str]) -> str:
-    """The last cause that uv gives, else its last line."""
-    said = [line.strip() for line in lines if line.strip()]
-    causes = [line for line in said if line.lower().startswith(("cause:", "caused by:"))]
-    errors = [line for line in said if line.startswith(("error:",))]
-    text = (causes or errors or said or ["uv gave no reason"])[-1]
-    for prefix in ("cause:", "error:", "Caused by:"):
-        text = text.removeprefix(prefix).strip()
-    return text.rstrip(".")[:500]
+    """The last cause that uv gives (they go from the general to the special), else its last line."""
+    said: list[str] = []
+    for line in (line.strip() for line in lines):
+        begins = line.startswith(("error:", "cause:", "hint:", "warning:"))
+        if begins or not said:
+            said.append(line)
+        elif line:
+            said[-1] += f" {line}"  # a long sentence goes on
+    known = [line for line in said if line.startswith(("error:", "cause:"))] or said or ["uv gave no reason"]
+    text = known[-1].removeprefix("cause:").removeprefix("error:").strip().rstrip(".")
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]}..."
 
 
 def _write_new(path: Path, text: str) -> None:
