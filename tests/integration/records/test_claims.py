@@ -72,7 +72,7 @@ def test_named_claims_are_for_what_is_due_or_not(records: Records) -> None:
     create(records)
     first = deploy(records)
     named = claim(records, "chat")
-    assert (named["public"]["reason"], named["public"]["revision"]["status"]) == ("named", "DEPLOYED")  # type: ignore[index]
+    assert (named["public"]["reason"], named["public"]["revision"]["status"]) == ("named", "DEPLOYED")
     assert named["private"]["database_password"] == first["private"]["database_password"]
     assert named["public"]["epoch"] == first["public"]["epoch"] + 1
     records.report(*key_of(named), release=True)
@@ -151,7 +151,7 @@ def test_a_lapsed_lease_is_due_again_and_begins_anew(records: Records, backstage
     records.report(*key_of(claimed), "DEPLOYING", lock="a==1")
     backstage.lapse("chat")
     again = claim(records, owner=OTHER)
-    assert (again["public"]["epoch"], again["public"]["revision"]["status"]) == (2, "BUILDING")  # type: ignore[index]
+    assert (again["public"]["epoch"], again["public"]["revision"]["status"]) == (2, "BUILDING")
     assert again["private"]["lock"] == "a==1"
     with pytest.raises(StaleClaim):
         records.report(*key_of(claimed), "DEPLOYED")
