@@ -51,7 +51,9 @@ class Crypt:
                 cause=str(CRYPTOGRAPHY_ERROR),
             )
         self.path = path
-        self._fernet = MultiFernet([Fernet(key) for key in self._read_keys()])
+        keys = [Fernet(key) for key in self._read_keys()]
+        self._newest = keys[0]
+        self._fernet = MultiFernet(keys)
 
     def _read_keys(self) -> list[bytes]:
         shown = self.path
@@ -93,6 +95,14 @@ class Crypt:
             return self._fernet.rotate(token.encode()).decode()
         except InvalidToken:
             raise self.wrong_key() from None
+
+    def is_newest(self, token: str) -> bool:
+        """Whether the newest key made a token: then it needs no rotation."""
+        try:
+            self._newest.decrypt(token.encode())
+        except InvalidToken:
+            return False
+        return True
 
     def wrong_key(self) -> EncryptionKeyError:
         """The error for a key file that does not fit the database."""

@@ -107,9 +107,14 @@ null;
 create index deployments_status on control_plane.deployments (workspace_id, status, created_at desc, id)
     where deleted_at is null;
 create index deployments_name_parts on control_plane.deployments using gin (name_parts) where deleted_at is null;
-create index deployments_listener on control_plane.deployments (listener_id) where deleted_at is null;
-create index deployments_due on control_plane.deployments (workspace_id, listener_id, claimable_at)
-    where claimable_at is not null;
+create index deployments_listener on control_plane.deployments (listener_id) where listener_id is not null;
+-- Due work, oldest first: of deployments without a listener, and of a listener.
+-- Two, because "is null" gives an index no order.
+create index deployments_due on control_plane.deployments (workspace_id, claimable_at)
+    where claimable_at is not null and listener_id is null;
+create index deployments_due_of_listener on control_plane.deployments (listener_id, claimable_at)
+    where claimable_at is not null and listener_id is not null;
+create index deployments_claimed on control_plane.deployments (workspace_id) where claim_id is not null;
 
 create table control_plane.revisions (
     id uuid primary key,

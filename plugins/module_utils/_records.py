@@ -236,7 +236,9 @@ class Records(Protocol):
         log_tail, source,
         source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env, secrets,
         flavour, api_version, has_lock,
-        repo_commit_sha, timings {STATUS: time}, pinned, active (bool), interrupt_requested, created_at, updated_at}
+        repo_commit_sha, timings {STATUS: time}, pinned, active (bool), interrupt_requested, created_at,
+        updated_at}; and ``lock``
+        (its text or None), which lists do not have.
         """
 
     def revisions(
@@ -271,7 +273,8 @@ class Records(Protocol):
 
     # -- listeners and workspaces --------------------------------------------------------------------------------
     def listener(self, name_or_id: str) -> dict[str, Any] | None:
-        """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments (count),
+        """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments
+        (counted up to 100),
         record_version, created_at, updated_at}"""
 
     def listeners(self, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
@@ -309,6 +312,13 @@ class Records(Protocol):
 
     def migrate(self) -> dict[str, Any]:
         """Bring the schema up to date: SchemaStatus plus {changed, applied: [versions]}."""
+
+    def rotate_keys(self) -> dict[str, Any]:
+        """Put all secrets under the newest key of the key file: {changed, reencrypted: count}. Then the old
+        lines may leave it.
+
+        Safe while others work (who then need the file with both keys), and to be repeated after an interruption.
+        """
 
     # -- work ----------------------------------------------------------------------------------------------------
     def claim(

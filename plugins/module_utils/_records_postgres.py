@@ -72,11 +72,8 @@ class PostgresRecords(ReportRecords, SourceRecords, ListenerRecords):
                 )
         return {**self.schema_status(), "changed": bool(applied), "applied": applied}
 
-    def rotate_keys(self) -> int:
-        """Put everything encrypted under the newest key of the key file; how many tokens were renewed.
-
-        Safe while others work, and to be repeated after an interruption; then the old lines may leave the key file.
-        """
+    def rotate_keys(self) -> dict[str, Any]:
+        """See ``_records.Records.rotate_keys``."""
         self.ready()
         crypt, count = self.crypt, 0
         for read, write in _TOKENS:
@@ -85,13 +82,22 @@ class PostgresRecords(ReportRecords, SourceRecords, ListenerRecords):
                 with self.transaction():
                     rows = self.all(read, [last, _ROTATION_BATCH])
                     for row in rows:
-                        if row["token"] is not None:
+                        if row["token"] is not None and not crypt.is_newest(row["token"]):
                             self.run(write, [crypt.rotate(row["token"]), row["id"]])
                             count += 1
                 if not rows:
                     break
                 last = str(rows[-1]["id"])
-        with self.transaction():
-            self.run("update control_plane.encryption_check set token = %s, updated_at = now()", [crypt.check_token()])
-            self.audit("rotate_keys", "schema", "control_plane", "control_plane", None, {"tokens": count})
-        return count
+        if self._check_token is None or not crypt.is_newest(self._check_token):
+            with self.transaction():
+                self.run(
+                    "insert into control_plane.encryption_check (token) values (%s) on conflict (only_row) "
+                    "do update set token = excluded.token, updated_at = now()",
+                    [crypt.check_token()],
+                )
+            count += 1
+        if count:
+            self._ready = False
+            with self.transaction():
+                self.audit("rotate_keys", "schema", "control_plane", "control_plane", None, {"tokens": count})
+        return {"changed": count > 0, "reencrypted": count}

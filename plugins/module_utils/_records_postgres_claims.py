@@ -82,7 +82,8 @@ class ClaimRecords(DeploymentRecords):
         ids = [row["id"] for row in self.all(statement(_IDS, whose, due, skip), values)]
         # Leases that are alive, of owners on this host that are dead: no need to wait until they run out.
         leased = (
-            "and d.claimable_at > statement_timestamp() and d.claim_owner ->> 'host' = %(host)s "
+            "and d.claim_id is not null and d.claimable_at > statement_timestamp() and d.claim_owner ->> "
+            "'host' = %(host)s "
             "and d.claim_owner ->> 'boot_id' = %(boot_id)s"
         )
         here = {**values, "host": socket.gethostname(), "boot_id": _process.boot_id()}
@@ -139,7 +140,18 @@ class ClaimRecords(DeploymentRecords):
 
     def _take_all(self, ids: list[Any], reason: Literal["due", "named"], owner: Owner, preview: bool) -> list[Claim]:
         claims = (self._take(deployment_id, reason, owner, preview) for deployment_id in ids)
-        return [claim for claim in claims if claim is not None]
+        taken = [claim for claim in claims if claim is not None]
+        if len(taken) > 1 and not preview:
+            # The first ones were taken a while ago.
+            left = self.all(
+                "select id, extract(epoch from lease_until - clock_timestamp())::float8 as seconds "
+                "from control_plane.deployments where id = any(%s)",
+                [ids],
+            )
+            seconds = {str(row["id"]): row["seconds"] for row in left}
+            for claim in taken:
+                claim["public"]["seconds_left"] = round(seconds[claim["public"]["deployment"]["id"]], 3)
+        return taken
 
     def _take(self, deployment_id: Any, reason: Literal["due", "named"], owner: Owner, preview: bool) -> Claim | None:
         by_id = statement(DEPLOYMENT, "where d.id = %s")
@@ -161,28 +173,32 @@ class ClaimRecords(DeploymentRecords):
             revision_id = row["active_revision_id"]
         if revision_id is None and not delete:
             return None
+        revision = self.must(statement(REVISION, "where r.id = %s"), [revision_id]) if revision_id else None
         claim_id = ""
         if not preview:
             claim_id = self._lease(row, revision_id, "delete" if delete else "apply", owner)
-            if not delete:
-                self._begin(row, revision_id)
-            row = self.must(by_id, [deployment_id])
-        return self._claim(row, revision_id, claim_id, reason, preview)
+            if revision is not None and not delete and revision["status"] in _model.PENDING:
+                # One that somebody lost begins again.
+                begin = (_model.AWAITING_BUILD, _model.BUILDING)
+                self.move_revision(row, revision, *begin[revision["status"] == _model.AWAITING_BUILD :])
+        return self._claim(row, revision, claim_id, reason, preview)
 
     def _lease(self, row: Row, revision_id: Any, action: str, owner: Owner) -> str:
+        """Write the claim, and the passwords if there are none yet; keeps the row given in step."""
         claim_id = new_id()
-        made = {
-            "database": row["database_password"] or self.encrypting().encrypt_text(generate_password()),
-            "redis": row["redis_password"] or self.encrypting().encrypt_text(generate_password()),
-        }
-        epoch = self.must(
+        taken_from = owner_label(row["claim_owner"]) if row["claim_id"] else None
+        before = row["epoch"]
+        for password in ("database_password", "redis_password"):
+            row[password] = row[password] or self.encrypting().encrypt_text(generate_password())
+        epoch = row["epoch"] = self.must(
             "update control_plane.deployments set epoch = epoch + 1, claim_id = %(claim)s, claim_revision_id = "
             "%(revision)s, "
             "claim_action = %(action)s, claim_owner = %(owner)s, claim_since = clock_timestamp(), "
             "lease_until = clock_timestamp() + make_interval(secs => %(seconds)s), interrupt_requested = false, "
             "database_password = %(database)s, redis_password = %(redis)s where id = %(id)s returning epoch",
             {
-                **made,
+                "database": row["database_password"],
+                "redis": row["redis_password"],
                 "claim": claim_id,
                 "revision": revision_id,
                 "action": action,
@@ -196,34 +212,24 @@ class ClaimRecords(DeploymentRecords):
             "values (%s, %s, %s, %s, %s, %s, %s)",
             [claim_id, self.workspace_id, row["id"], revision_id, epoch, action, to_json(dict(owner))],
         )
-        self.run(
-            "delete from control_plane.claims where deployment_id = %s and epoch <= %s",
-            [row["id"], epoch - _KEPT_CLAIMS],
+        if epoch % _KEPT_CLAIMS == 0:
+            oldest = epoch - _KEPT_CLAIMS
+            self.run("delete from control_plane.claims where deployment_id = %s and epoch <= %s", [row["id"], oldest])
+        self.audit(
+            "takeover" if taken_from else "claim",
+            "deployment",
+            str(row["id"]),
+            row["name"],
+            {"epoch": before, "owner": taken_from},
+            {"epoch": epoch, "owner": owner_label(owner), "action": action},
         )
-        before = {"epoch": row["epoch"], "owner": owner_label(row["claim_owner"]) if row["claim_id"] else None}
-        after = {"epoch": epoch, "owner": owner_label(owner), "action": action}
-        self.audit("takeover" if row["claim_id"] else "claim", "deployment", str(row["id"]), row["name"], before, after)
         return claim_id
-
-    def _begin(self, row: Row, revision_id: Any) -> None:
-        """Move the claimed revision to BUILDING; one that somebody lost begins again."""
-        revision = self.must_revision(row, str(revision_id))
-        if revision["status"] not in _model.PENDING:
-            return
-        for status in (_model.AWAITING_BUILD, _model.BUILDING):
-            if revision["status"] != status or status == _model.BUILDING:
-                self.move_revision(row, revision, status)
-                revision["status"] = status
 
     # -- what is handed out --------------------------------------------------------------------------------------
 
     def _claim(
-        self, row: Row, revision_id: Any, claim_id: str, reason: Literal["due", "named"], preview: bool
+        self, row: Row, revision: Row | None, claim_id: str, reason: Literal["due", "named"], preview: bool
     ) -> Claim:
-        revision = self.one(statement(REVISION, "where r.id = %s"), [revision_id]) if revision_id else None
-        left = self.must(
-            "select extract(epoch from %s::timestamptz - clock_timestamp())::float8 as seconds", [row["lease_until"]]
-        )["seconds"]
         secrets: dict[str, str] = {}
         if revision and revision["secrets"]:
             secrets = self.crypt.decrypt_map(revision["secrets"])
@@ -231,7 +237,7 @@ class ClaimRecords(DeploymentRecords):
             "public": {
                 "claim_id": claim_id,
                 "epoch": row["epoch"],
-                "seconds_left": LEASE_SECONDS if preview else round(left, 3),
+                "seconds_left": float(LEASE_SECONDS),
                 "action": "delete" if row["status"] == _model.AWAITING_DELETE else "apply",
                 "reason": reason,
                 "preview": preview,

@@ -203,11 +203,10 @@ class ReportRecords(ClaimRecords):
         if status is None:
             return self._keep_cause(revision, cause, log_tail)
         before = revision["status"]
-        for step in _model.steps(before, status):
-            self.move_revision(row, revision, step, cause=cause, log_tail=log_tail)
-            revision["status"] = step
-        if revision["status"] == before:
+        steps = _model.steps(before, status)
+        if not steps:
             return self._keep_cause(revision, cause, log_tail)
+        self.move_revision(row, revision, *steps, cause=cause, log_tail=log_tail)
         if revision["status"] == _model.DEPLOYED:
             self._deployed(row, revision)
         self.audit(
@@ -326,23 +325,24 @@ class ReportRecords(ClaimRecords):
     def _take_port(self, row: Row, host_key: str, want: Wanted, fixed: int | None, first: int, last: int) -> int:
         if fixed:
             first = last = fixed
-        free = self.one(
-            "select n.port from generate_series(%(first)s::integer, %(last)s::integer) as n (port) where not exists ("
-            "select 1 from control_plane.placements p where p.host_key = %(host)s and p.port = n.port) order "
-            "by n.port limit 1",
-            {"first": first, "last": last, "host": host_key},
-        )
-        if free is None:
-            taken = f"Port {fixed} is" if fixed else f"All ports from {first} to {last} are"
+        taken = {
+            row["port"]
+            for row in self.all(
+                "select port from control_plane.placements where host_key = %s and port between %s and %s",
+                [host_key, first, last],
+            )
+        }
+        port = next((number for number in range(first, last + 1) if number not in taken), None)
+        if port is None:
+            what = f"Port {fixed} is" if fixed else f"All ports from {first} to {last} are"
             raise Conflict(
-                f"{taken} taken on the host of deployment {row['name']} by other deployments; set another port range."
+                f"{what} taken on the host of deployment {row['name']} by other deployments; set another port range."
             )
         self.run(
             "insert into control_plane.placements (deployment_id, host_key, role, slot, port) values (%s, %s, "
             "%s, %s, %s)",
-            [row["id"], host_key, want["role"], want["slot"], free["port"]],
+            [row["id"], host_key, want["role"], want["slot"], port],
         )
-        port: int = free["port"]
         return port
 
     # -- logs ----------------------------------------------------------------------------------------------------

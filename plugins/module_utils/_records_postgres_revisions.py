@@ -98,7 +98,7 @@ class RevisionRecords(PostgresBase):
         """See ``_records.Records.revision``."""
         row = self.find_deployment(deployment)
         found = self.find_revision(row, number_or_id) if row else None
-        return revision_view(found) if found else None
+        return {**revision_view(found), "lock": found["lock"]} if found else None
 
     def revisions(
         self, deployment: str, status: Sequence[str] | None = None, limit: int = 20, offset: int = 0
@@ -188,24 +188,38 @@ class RevisionRecords(PostgresBase):
     def move_revision(
         self,
         deployment: Mapping[str, Any],
-        revision: Mapping[str, Any],
-        status: str,
-        *,
+        revision: Row,
+        *steps: str,
         cause: str | None = None,
         log_tail: str | None = None,
     ) -> None:
-        """One edge of the table; keeps what the deployment knows of its pending work in step."""
+        """One or more edges of the table; keeps what the deployment knows of its pending work in step, and
+        the row given."""
         what = f"{revision['number']} of deployment {deployment['name']}"
-        _model.check_revision_transition(what, revision["status"], status)
+        old = revision["status"]
+        for step in steps:
+            _model.check_revision_transition(what, revision["status"], step)
+            revision["status"] = step
+        status = steps[-1]
         changed = self.run(
             "update control_plane.revisions set status = %(new)s, cause = coalesce(%(cause)s, cause), "
-            "log_tail = coalesce(%(log_tail)s, log_tail), updated_at = clock_timestamp(), "
-            "timings = timings || jsonb_build_object(%(new)s::text, clock_timestamp() at time zone 'utc' || '+00:00') "
+            "log_tail = coalesce(%(log_tail)s, log_tail), updated_at = clock_timestamp(), timings = timings || ("
+            "select jsonb_object_agg(step, clock_timestamp() at time zone 'utc' || '+00:00') from "
+            "unnest(%(steps)s::text[]) step) "
             "where id = %(id)s and status = %(old)s",
-            {"new": status, "old": revision["status"], "cause": cause, "log_tail": log_tail, "id": revision["id"]},
+            {
+                "new": status,
+                "old": old,
+                "steps": list(steps),
+                "cause": cause,
+                "log_tail": log_tail,
+                "id": revision["id"],
+            },
         )
         if not changed:
             raise Conflict(f"Revision {what} was changed meanwhile; look at its state before the next step.")
+        if status in _model.IN_PROGRESS and old in _model.IN_PROGRESS:
+            return
         if status in _model.IN_PROGRESS:
             columns = "queued_revision_id = nullif(queued_revision_id, %(id)s), progress_revision_id = %(id)s"
         elif status in _model.FINAL:

@@ -85,8 +85,6 @@ class SourceRecords(PostgresBase):
                 "delete from control_plane.sources s where s.workspace_id = %(workspace)s "
                 "and s.created_at < now() - make_interval(secs => %(seconds)s) and not exists ("
                 "select 1 from control_plane.revisions r join control_plane.deployments d on d.id = r.deployment_id "
-                "where r.workspace_id = s.workspace_id and r.source_sha256 = s.sha256 and d.deleted_at is null) "
-                "and not exists (select 1 from control_plane.deployments d where d.workspace_id = s.workspace_id "
-                "and d.deleted_at is null and d.draft ->> 'source_sha256' = s.sha256)",
+                "where r.workspace_id = s.workspace_id and r.source_sha256 = s.sha256 and d.deleted_at is null)",
                 {"workspace": self.workspace_id, "seconds": hours * 3600},
             )

@@ -51,8 +51,8 @@ join control_plane.deployments d on d.id = r.deployment_id
 LISTENER = """
 select l.id, l.workspace_id, l.compute_type, l.compute_id, l.compute_config, l.version, l.record_version,
 l.created_at, l.updated_at,
-       (select count(*) from control_plane.deployments d where d.listener_id = l.id and d.deleted_at is null)
-       as deployments
+       (select count(*) from (select 1 from control_plane.deployments d
+                              where d.listener_id = l.id and d.deleted_at is null limit 100) counted) as deployments
 from control_plane.listeners l
 """
 

@@ -34,9 +34,9 @@ def multiply(dsn: str, name: str, count: int) -> None:
     """
     with psycopg.connect(dsn) as connection:
         connection.execute(
-            "create temporary table copies as select md5('copy ' || number)::uuid as id, number"
+            "create temporary table copies as select md5(%s::text || ' ' || number)::uuid as id, number"
             " from generate_series(1, %s) as number",
-            [count],
+            [name, count],
         )
         # the same ids from the same words: no table of pairs is needed
         connection.execute(
