@@ -11,14 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def renewers(command: bytes) -> list[int]:
-    """Processes that renew claims (or clear up after previews) and whose command line holds ``command``."""
+def renewers(marker: bytes) -> list[int]:
+    """Processes that keep claims or clear up after previews, with ``marker`` in command line or first environment."""
     found = []
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
                 name = Path(entry.path, "comm").read_text().strip()
-                if name == "langgraph-renew" and command in Path(entry.path, "cmdline").read_bytes():
+                if name == "langgraph-renew" and any(
+                    marker in Path(entry.path, file).read_bytes() for file in ("cmdline", "environ")
+                ):
                     found.append(int(entry.name))
             except OSError:
                 continue
