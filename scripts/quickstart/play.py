@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import locale
 import os
 import re
@@ -14,6 +15,7 @@ from typing import IO
 
 from progress import Progress
 from settings import CHECKOUT, VENV, QuickstartError, Settings
+from stack import programs
 
 #: Variables of the environment that would change what the playbook does.
 FOREIGN = re.compile(r"^(ANSIBLE_|LANGGRAPH_(?!QUICKSTART)|LANGSMITH_|LANGCHAIN_|PYTHON)")
@@ -49,10 +51,28 @@ def environment(settings: Settings) -> dict[str, str]:
     return kept
 
 
+def fingerprint(settings: Settings) -> str:
+    """Changes with whatever the parts (supervisord, Postgres, Redis, tools) are made from."""
+    digest = hashlib.sha256()
+    sources = [CHECKOUT / "playbooks", CHECKOUT / "plugins", CHECKOUT / "roles"]
+    files = [path for source in sources for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    for path in [settings.inventory, VENV / "stamp", *sorted(files)]:
+        digest.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _parts_run(settings: Settings, made_from: str) -> bool:
+    running = {one["name"] for one in programs(settings.state.supervisor_dir) if one["statename"] == "RUNNING"}
+    return settings.parts.exists() and settings.parts.read_text() == made_from and "langgraph-postgres" in running
+
+
 def run(settings: Settings, progress: Progress) -> Outcome:
-    """Run playbooks/quickstart.yml with the inventory of the quickstart."""
+    """Run playbooks/quickstart.yml with the inventory; without the parts when they are as they should be."""
+    made_from = fingerprint(settings)
     command = [str(VENV / "bin" / "python"), "-m", "ansible", "playbook"]
     command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]
+    if _parts_run(settings, made_from):
+        command += ["--skip-tags", "parts"]
     with open(settings.log, "w", encoding="utf-8", opener=_private) as log:
         process = subprocess.Popen(
             command,
@@ -71,6 +91,8 @@ def run(settings: Settings, progress: Progress) -> Outcome:
         finally:
             outcome_status = process.wait()
     outcome.status = outcome_status
+    if outcome.status == 0:
+        settings.parts.write_text(made_from)
     return outcome
 
 

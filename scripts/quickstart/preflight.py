@@ -134,6 +134,6 @@ def _free_near(port: int) -> int:
 
 
 def space(path: Path) -> str:
-    """How much a directory takes, in MB."""
-    total = sum(entry.lstat().st_blocks * 512 for entry in path.rglob("*") if not entry.is_symlink())
-    return f"{total // 1_000_000} MB"
+    """How much a directory takes, in MB; a file with several names counts once."""
+    files = [entry.lstat() for entry in path.rglob("*") if not entry.is_symlink()]
+    return f"{sum({one.st_ino: one.st_blocks * 512 for one in files}.values()) // 1_000_000} MB"

@@ -70,6 +70,11 @@ class Settings:
         return self.directory / "result.json"
 
     @property
+    def parts(self) -> Path:
+        """What the parts were made from the last time."""
+        return self.directory / "parts.sha256"
+
+    @property
     def lock(self) -> Path:
         return self.directory / ".lock"
 

@@ -148,4 +148,4 @@ def curl_of(output: str) -> str:
 
 def snippet_of(output: str) -> str:
     """The printed Python snippet with the shell line around it."""
-    return re.search(r"^\S.* - <<'PYTHON'\n.*?^PYTHON$", output, re.MULTILINE | re.DOTALL)[0]  # type: ignore[index]  # as above
+    return re.search(r"^\S[^\n]* - <<'PYTHON'\n.*?^PYTHON$", output, re.MULTILINE | re.DOTALL)[0]  # type: ignore[index]  # as above
