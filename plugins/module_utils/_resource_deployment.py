@@ -33,7 +33,6 @@ ASKED = (
     "flavour",
     "api_version",
     "listener",
-    "message",
 )
 _SOURCES = {
     "source_directory": "internal_source",
@@ -59,6 +58,8 @@ def desired_deployment(params: Mapping[str, Any]) -> dict[str, Any]:
             field=given[1],
         )
     desired = {option: params[option] for option in ASKED if params[option] is not None}
+    if params["comment"] is not None:
+        desired["message"] = params["comment"]
     if given:
         kind = _SOURCES[given[0]]
         if desired.setdefault("source", kind) != kind:

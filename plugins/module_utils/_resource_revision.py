@@ -76,9 +76,9 @@ def _plan(context: Context, revision: dict[str, Any]) -> Plan:
 def _write(context: Context, number: int) -> Any:
     params, records = context.params, context.records
     if params["state"] == "active":
-        return records.activate_revision(params["deployment"], number, params["secrets"], params["message"])
+        return records.activate_revision(params["deployment"], number, params["secrets"], params["comment"])
     if params["state"] == "redeployed":
-        return records.redeploy_revision(params["deployment"], number, params["message"])
+        return records.redeploy_revision(params["deployment"], number, params["comment"])
     return records.interrupt_revision(params["deployment"], number)
 
 

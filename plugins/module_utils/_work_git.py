@@ -13,9 +13,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
+from pathlib import Path
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._children import Deadline, run
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_repo_ref, check_repo_url
 
 _SETTINGS = (
@@ -51,7 +53,7 @@ def fetch(url: str, ref: str | None, directory: str, timeout: float) -> str:
     git = Git(directory, url, wanted, timeout)
     git.run("init", "--quiet", "--", directory)
     git.fetch()
-    commit = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{git.fetched}^{{commit}}").strip()
+    commit = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{git.fetched}^{{commit}}")[-1].strip()
     git.run("checkout", "--quiet", "--detach", "--force", commit)
     return commit
 
@@ -60,7 +62,8 @@ class Git:
     """Calls of git in one directory, for one repository and ref."""
 
     def __init__(self, directory: str, url: str, ref: str, timeout: float) -> None:
-        self._directory, self._url, self._ref, self._timeout = directory, url, ref, timeout
+        self._directory, self._url, self._ref = Path(directory), url, ref
+        self._deadline = Deadline(timeout)
         self.fetched = "FETCH_HEAD"
 
     def fetch(self) -> None:
@@ -74,32 +77,28 @@ class Git:
             self.run(*options, "--", self._url, "+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*")
             self.fetched = self._ref
 
-    def run(self, *words: str) -> str:
-        """The output of a call; GitError if it fails or takes too long."""
+    def run(self, *words: str) -> list[str]:
+        """The lines of a call; GitError if it fails, or if all calls together take too long."""
         command = ["git"]
         for setting in _SETTINGS:
             command += ["-c", setting]
         try:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function  # the core knows no Ansible
+            done = run(
                 [*command, *words],
-                cwd=self._directory,
+                what=f"Fetching {self._ref} of {self._url}",
+                deadline=self._deadline,
                 env=git_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                start_new_session=True,
-                check=False,
+                cwd=self._directory,
             )
-        except subprocess.TimeoutExpired:
-            raise GitError(
-                f"Fetching {self._ref} of {self._url} took more than {self._timeout:.0f} s: look at the network."
-            ) from None
-        if done.returncode != 0:
-            raise self._failure(done.stderr.decode("utf-8", "replace"))
-        return done.stdout.decode("utf-8", "replace")
+        except HostError as error:
+            raise GitError(f"{str(error).rstrip('.')}: look at the network, or raise timeout.") from None
+        if done.code != 0:
+            raise self._failure(done.lines)
+        return done.lines
 
-    def _failure(self, text: str) -> GitError:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+    def _failure(self, output: list[str]) -> GitError:
+        text = "\n".join(output)
+        lines = [line.strip() for line in output if line.strip()]
         tail = "\n".join(lines[-_TAIL_LINES:])
         lower = text.lower()
         if "couldn't find remote ref" in lower or "needed a single revision" in lower or not text.strip():

@@ -101,8 +101,8 @@ options:
   listener:
     description: Name (its C(compute_id)) or ID of the listener that is to apply this deployment.
     type: str
-  message:
-    description: Why, for people. It is kept with the revision and alone makes none.
+  comment:
+    description: Why, for people, as the C(message) of the revision. It is kept with the revision and alone makes none.
     type: str
   force:
     description:
@@ -133,7 +133,7 @@ EXAMPLES = r"""
     resource_spec:
       memory_mb: 1024
       queue_min_scale: 2
-    message: First version
+    comment: First version
 
 - name: Deploy a branch of a git repository
   selfhosted.langgraph.deployment:
@@ -228,7 +228,7 @@ def main() -> None:
                 "flavour": {"type": "str"},
                 "api_version": {"type": "str"},
                 "listener": {"type": "str"},
-                "message": {"type": "str"},
+                "comment": {"type": "str"},
                 "force": {"type": "bool", "default": False},
                 "skip_dump": {"type": "bool", "default": False},
             },

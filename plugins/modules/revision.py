@@ -47,8 +47,8 @@ options:
     type: str
     choices: [current, of_revision]
     default: current
-  message:
-    description: Why, for people. It is kept with the new revision.
+  comment:
+    description: Why, for people, as the C(message) of the revision. It is kept with the new revision.
     type: str
 seealso:
   - module: selfhosted.langgraph.deployment
@@ -63,7 +63,7 @@ EXAMPLES = r"""
     deployment: chat
     number: 3
     state: active
-    message: Revision 4 answers too slowly
+    comment: Revision 4 answers too slowly
 
 - name: Keep revision 3 on the hosts
   selfhosted.langgraph.revision:
@@ -139,7 +139,7 @@ def main() -> None:
                     "default": "current",
                     "no_log": False,
                 },
-                "message": {"type": "str"},
+                "comment": {"type": "str"},
             },
         ),
         work,

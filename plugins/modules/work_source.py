@@ -31,7 +31,7 @@ options:
     type: path
     required: true
   timeout:
-    description: How long a call of git may take, in seconds.
+    description: How long git may take, in seconds.
     type: int
     default: 300
 requirements:

@@ -59,8 +59,8 @@ def test_check_mode_predicts_and_writes_nothing(ok: Call, source: Path, snapshot
         ({"secrets": {"KEY": "********", "OTHER": "three-secret"}}, True, True),
         ({"display_name": "Chat"}, True, False),
         ({"display_name": "", "flavour": "", "listener": "", "source": ""}, False, False),
-        ({"resource_spec": {"memory_mb": 512, "queue_min_scale": 2}, "message": "Bigger"}, True, True),
-        ({"message": "Only words"}, False, False),
+        ({"resource_spec": {"memory_mb": 512, "queue_min_scale": 2}, "comment": "Bigger"}, True, True),
+        ({"comment": "Only words"}, False, False),
         ({"env": {}}, True, True),
         ({"state": "absent", "force": True}, True, False),
         ({"state": "absent"}, False, False),
@@ -81,7 +81,7 @@ def test_check_mode_predicts_and_writes_nothing(ok: Call, source: Path, snapshot
 def test_values_arrive_byte_for_byte(ok: Call, records: Records, source: Path) -> None:
     secrets = {f"S_{name}": value for name, value in NASTY.items()}
     message = "{{ 1 + 1 }} $(id)"
-    ok("deployment", name="chat", source_directory=str(source), env=NASTY, secrets=secrets, message=message)
+    ok("deployment", name="chat", source_directory=str(source), env=NASTY, secrets=secrets, comment=message)
     (claim,) = records.claim(owner=OWNER)
     assert claim["private"]["env"] == NASTY
     assert claim["private"]["secrets"] == secrets
@@ -247,7 +247,7 @@ def test_rolling_back(ok: Call, fails: Call, records: Records, snapshot: Callabl
     deploy(records)
     steps: list[tuple[dict[str, Any], bool, int]] = [
         ({"number": 2, "state": "active"}, False, 2),
-        ({"number": 1, "state": "active", "message": "Back"}, True, 3),
+        ({"number": 1, "state": "active", "comment": "Back"}, True, 3),
         ({"number": 1, "state": "active"}, False, 3),
         ({"number": 1, "pinned": True}, True, 1),
         ({"number": 1, "pinned": True}, False, 1),
@@ -292,7 +292,7 @@ def test_interrupting_and_redeploying(ok: Call, fails: Call, records: Records, s
 
 
 def test_revision_info(ok: Call, records: Records) -> None:
-    ok("deployment", name="chat", image_uri="r/i:1", message="First", secrets={"KEY": "canary-of-info"})
+    ok("deployment", name="chat", image_uri="r/i:1", comment="First", secrets={"KEY": "canary-of-info"})
     deploy(records)
     ok("deployment", name="chat", image_uri="r/i:2")
     (claim,) = records.claim(owner=OWNER)

@@ -44,7 +44,7 @@ def chat(ok: Call, source: Path) -> None:
         env={"GREETING": TEMPLATE},
         secrets={"KEY": SECRET},
         display_name=TEMPLATE,
-        message=TEMPLATE,
+        comment=TEMPLATE,
     )
 
 

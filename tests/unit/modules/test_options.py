@@ -124,7 +124,7 @@ def test_outcome_of_a_plan() -> None:
 NOTHING: dict[str, Any] = dict.fromkeys(
     (
         *("name", "display_name", "source", "source_directory", "source_tarball", "repo_url", "repo_ref", "image_uri"),
-        *("langgraph_config_path", "env", "secrets", "resource_spec", "flavour", "api_version", "listener", "message"),
+        *("langgraph_config_path", "env", "secrets", "resource_spec", "flavour", "api_version", "listener", "comment"),
     )
 )
 
@@ -138,6 +138,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(
         ({"repo_url": "https://g/x"}, {"repo_url": "https://g/x", "source": "github"}),
         ({"image_uri": "r/i:1"}, {"image_uri": "r/i:1", "source": "external_docker"}),
         ({"source": "github"}, {"source": "github"}),
+        ({"comment": "Why"}, {"message": "Why"}),
         ({"repo_ref": "main", "env": {}}, {"repo_ref": "main", "env": {}}),
         ({"secrets": {"A": "b"}, "flavour": "langgraph"}, {"secrets": {"A": "b"}, "flavour": "langgraph"}),
     ],
