@@ -1,7 +1,7 @@
 # Copyright (c) 2026, selfhosted.langgraph contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server host for tests of staging: a root of our own, the real uv, the real server packages, modules as processes."""
+"""A server host for tests of staging: a root of our own, the real uv and server packages, modules as processes."""
 
 from __future__ import annotations
 
