@@ -262,7 +262,7 @@ class Records(Protocol):
         made from it."""
 
     def redeploy_revision(self, deployment: str, number: int | None = None, message: str | None = None) -> Applied:
-        """A new revision that repeats ``number`` (default: the latest)."""
+        """A new revision that repeats ``number`` (default: the latest; of a git source, what its ref says now)."""
 
     def interrupt_revision(self, deployment: str, number: int | None = None) -> Applied:
         """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it).

@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migrations, _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import Crypt
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    Conflict,
     EncryptionKeyError,
     InvalidInput,
     NotFound,
@@ -134,6 +135,8 @@ class PostgresBase:
             raise SchemaMissing(
                 f"{self.place_text} holds no records yet; run the module records_schema first."
             ) from None
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            raise Conflict("Others changed the same records at the same moment; run again.") from None
         except psycopg.errors.InsufficientPrivilege:
             raise RecordsUnavailable(
                 f"{self.place_text} does not let this user use the records; use their owner in dsn or grant it "

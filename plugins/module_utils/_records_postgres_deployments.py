@@ -182,6 +182,8 @@ class DeploymentRecords(RevisionRecords):
 
     def _update(self, row: Row, current: dict[str, Any], asked: Mapping[str, Any], plan: Plan) -> Applied:
         after = _plan.merge(current, asked)
+        if row["source"] == _model.SOURCE_GITHUB:
+            after["source_sha256"] = None  # the ref is fetched anew
         token = current["token"]
         if "secrets" in asked and after["secrets"] != current["secrets"]:
             token = self.encrypting().encrypt_map(after["secrets"]) if after["secrets"] else None

@@ -308,15 +308,18 @@ class RevisionRecords(PostgresBase):
             self._refuse_deleted(row)
             target = self.must_revision(row, number)
             config = revision_config(target)
+            # What a branch says now is taken anew; a rollback, or an older number, is repeated as it was.
+            latest = target["number"] == row["c_number"] and target["rollback_of"] is None
+            fresh = latest and row["source"] == _model.SOURCE_GITHUB
             made = self.insert_revision(
                 row,
-                config,
+                {**config, "source_sha256": None} if fresh else config,
                 token=config["token"],
                 kind=_model.KIND_REDEPLOY,
-                rollback_of=target["rollback_of"] or target["number"],
+                rollback_of=None if fresh else target["rollback_of"] or target["number"],
                 message=message,
-                lock=target["lock"],
-                commit=target["repo_commit_sha"],
+                lock=None if fresh else target["lock"],
+                commit=None if fresh else target["repo_commit_sha"],
             )
             before, after = {"revision": row["c_number"]}, {"revision": made["number"], "copy_of": target["number"]}
             plan = Plan("update", True, True, ("revision",), before, after, row["version"])

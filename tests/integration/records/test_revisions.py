@@ -93,6 +93,40 @@ def test_rollback_keeps_lock_and_commit(records: Records) -> None:
     assert work["private"]["lock"] == "a==1"
 
 
+def test_a_git_ref_is_fetched_anew(records: Records) -> None:
+    """By an update and by a redeploy of the latest; a rollback, and the redeploy of one, stay with their commit."""
+    records.apply_deployment({"name": "chat", "repo_url": "https://git.example/a", "repo_ref": "main"})
+    sha256 = records.put_source(tarball())["sha256"]
+
+    def finish(status: str = "DEPLOYED") -> None:
+        built = {"lock": "a==1", "repo_commit_sha": "c" * 40, "source_sha256": sha256}
+        records.report(*key_of(claim(records)), status, release=True, **built)  # type: ignore[arg-type]  # texts
+
+    def commit() -> str | None:
+        revision = records.revision("chat")
+        assert revision is not None
+        assert (
+            (revision["source_sha256"] is None) == (revision["repo_commit_sha"] is None) == (not revision["has_lock"])
+        )
+        found: str | None = revision["repo_commit_sha"]
+        return found
+
+    finish()
+    assert commit() == "c" * 40
+    update(records, env={"A": "1"})
+    assert commit() is None
+    finish()
+    records.redeploy_revision("chat")
+    assert commit() is None
+    finish()
+    assert not records.plan_deployment({"name": "chat", "repo_ref": "main"}).changed
+    records.activate_revision("chat", 1)
+    assert commit() == "c" * 40
+    finish("FAILED")
+    records.redeploy_revision("chat")
+    assert commit() == "c" * 40
+
+
 def test_rollback_to_what_is_not_there(records: Records) -> None:
     create(records)
     with pytest.raises(NotFound, match="Deployment chat has no revision 7; list them with revision_info"):
