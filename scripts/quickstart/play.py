@@ -21,10 +21,11 @@ from stack import programs
 FOREIGN = re.compile(r"^(ANSIBLE_|LANGGRAPH_(?!QUICKSTART)|LANGSMITH_|LANGCHAIN_|PYTHON)")
 #: Tasks that take long enough to be told as a step of their own.
 TOLD = {
-    "Stage the revision": "Building the server's environment",
-    "Start and gate": "Starting the server and waiting until it answers",
-    "Switch": "Letting it serve",
+    "Stage the revision": "Apply: source, packages, import check",
+    "Start and gate": "Apply: start, wait until it answers",
+    "Switch": "Apply: let it serve",
 }
+UNTOLD = {"Look at the inventory", "Apply revisions"}
 _HEADER = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$")
 _RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 
@@ -73,6 +74,7 @@ def run(settings: Settings, progress: Progress) -> Outcome:
     command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]
     if _parts_run(settings, made_from):
         command += ["--skip-tags", "parts"]
+        progress.done("Supervisor, Postgres, Redis, tools: running, unchanged")
     with open(settings.log, "w", encoding="utf-8", opener=_private) as log:
         process = subprocess.Popen(
             command,
@@ -102,7 +104,7 @@ def _private(path: str, flags: int) -> int:
 
 def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
     outcome = Outcome(status=0, changed=0, failure="")
-    step = ""
+    step, told = "", True
     said: list[str] = []  # since the last header
     for line in lines:
         log.write(line)
@@ -120,9 +122,12 @@ def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
             continue
         name = header[2].split(" : ")[-1]
         if header[1] == "PLAY":
-            step = name
-            progress.done(name)
-        elif name in TOLD:
+            step, told = name, False
+            continue
+        if not told and step not in UNTOLD:  # a play without tasks is not worth a line
+            progress.done(step)
+            told = True
+        if name in TOLD:
             progress.done(TOLD[name])
         else:
             progress.doing(f"{step}: {name}")
