@@ -57,6 +57,9 @@ def open_tarball(path: str) -> Packed:
     try:
         sha256, size = check_tarball(stream)
         stream.seek(0)
+    except InvalidInput as error:
+        stream.close()
+        raise InvalidInput(f"{path}: {error}", **error.extra) from None
     except BaseException:
         stream.close()
         raise
@@ -65,7 +68,8 @@ def open_tarball(path: str) -> Packed:
 
 def pack_directory(directory: str, honour_ignore: bool = True, max_size: int = MAX_SIZE) -> Packed:
     """Pack a directory. InvalidInput names the file that cannot be packed. honour_ignore: False for what git has
-    chosen already."""
+    chosen already.
+    """
     root = os.path.abspath(os.path.expanduser(directory))
     if not os.path.isdir(root):
         raise InvalidInput(
@@ -190,8 +194,9 @@ def seekable(fileobj: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def check_tarball(stream: BinaryIO, max_size: int = MAX_SIZE, max_unpacked: int = MAX_UNPACKED) -> tuple[str, int]:
-    """SHA-256 and size of a good one; InvalidInput names the member that is not. Reads from the stream's place to
-    its end."""
+    """SHA-256 and size of a good one; InvalidInput names the member that is not. Reads from the stream's place to its
+    end.
+    """
     digest, size = hashlib.sha256(), 0
     start = stream.tell()
     while block := stream.read(_BLOCK):

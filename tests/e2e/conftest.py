@@ -44,7 +44,7 @@ def shared_variables(options: dict[str, Any]) -> dict[str, Any]:
     return {
         "langgraph_records_dsn": options["dsn"],
         "langgraph_encryption_key_file": options["encryption_key_file"],
-        "langgraph_server_uv_environment": {
+        "langgraph_server_uv_env": {
             name: os.environ[name] for name in ("UV_DEFAULT_INDEX", "HTTPS_PROXY", "NO_PROXY") if os.environ.get(name)
         },
     }
@@ -90,6 +90,7 @@ def supervisor(
             "langgraph_root": f"{short}/servers",
             "langgraph_port_range": "23000-23999",
             "langgraph_postgres_port": port,
+            "langgraph_postgres_password": "postgres-e2e-password",
         }
         made = Stack(
             controller=controller(

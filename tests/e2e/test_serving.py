@@ -40,9 +40,9 @@ def test_two_deployments_of_one_name_serve_side_by_side(teams: tuple[Stack, Stac
 def test_inner_pages_are_kept_inside(teams: tuple[Stack, Stack]) -> None:
     url = teams[0].url("chat")
     assert {path: httpx.get(url + path).status_code for path in ("/metrics", "/docs", "/info")} == {
-        "/metrics": 404,
-        "/docs": 404,
-        "/info": 404,
+        "/metrics": 403,
+        "/docs": 403,
+        "/info": 403,
     }
     assert httpx.get(url.rsplit("/", 1)[0] + "/no-such-deployment/ok").status_code == 404
 

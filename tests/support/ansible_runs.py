@@ -23,7 +23,7 @@ BANNER = re.compile(r"^TASK \[(.*?)\] \*+$")
 
 @dataclass(frozen=True)
 class Run:
-    """What a playbook run did. ``results``: (task name, host, result) in order; ``output``: all that a person would have seen."""
+    """What a playbook run did. ``results``: (task name, host, result) in order; ``output``: what it printed."""
 
     rc: int
     output: str
@@ -68,7 +68,15 @@ class Controller:
 
     def _command(self, playbook: str, arguments: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
         merged = {**self.variables, **variables}
-        return [str(BIN / "ansible-playbook"), "-i", str(self.inventory), playbook, "-e", json.dumps(merged), *arguments]
+        return [
+            str(BIN / "ansible-playbook"),
+            "-i",
+            str(self.inventory),
+            playbook,
+            "-e",
+            json.dumps(merged),
+            *arguments,
+        ]
 
     def _environment(self, callback: str) -> dict[str, str]:
         return {
@@ -84,9 +92,18 @@ class Controller:
             **self.env,
         }
 
-    def playbook(self, playbook: str, *arguments: str, timeout: float = 600, env: Mapping[str, str] | None = None, **variables: Any) -> Run:
+    def playbook(
+        self,
+        playbook: str,
+        *arguments: str,
+        timeout: float = 600,
+        env: Mapping[str, str] | None = None,
+        **variables: Any,
+    ) -> Run:
         """Run a playbook (a path, or a name of the collection's) to its end."""
-        name = playbook if "/" in playbook or playbook.endswith((".yml", ".json")) else f"selfhosted.langgraph.{playbook}"
+        name = (
+            playbook if "/" in playbook or playbook.endswith((".yml", ".json")) else f"selfhosted.langgraph.{playbook}"
+        )
         done = subprocess.run(
             self._command(name, arguments, variables),
             env={**self._environment("ansible.posix.json"), **(env or {})},
@@ -99,7 +116,9 @@ class Controller:
         )
         return _read(done.returncode, done.stdout, done.stderr)
 
-    def tasks(self, tasks: Sequence[Mapping[str, Any]], *arguments: str, hosts: str = "localhost", **variables: Any) -> Run:
+    def tasks(
+        self, tasks: Sequence[Mapping[str, Any]], *arguments: str, hosts: str = "localhost", **variables: Any
+    ) -> Run:
         """Run tasks written down in a play; values are files' content, templates work as in any playbook."""
         play = [{"hosts": hosts, "gather_facts": False, "tasks": list(tasks)}]
         path = self.home / f"play-{abs(hash(json.dumps(play, default=str)))}.json"
@@ -108,7 +127,11 @@ class Controller:
 
     def start(self, playbook: str, *arguments: str, **variables: Any) -> Running:
         """Start a playbook and follow its tasks while it runs."""
-        return Running(self._command(f"selfhosted.langgraph.{playbook}", arguments, variables), self._environment("default"), self.home)
+        return Running(
+            self._command(f"selfhosted.langgraph.{playbook}", arguments, variables),
+            self._environment("default"),
+            self.home,
+        )
 
 
 class Running:
@@ -145,14 +168,18 @@ class Running:
     def reach(self, count: int, timeout: float = 120) -> bool:
         """Wait until ``count`` tasks have begun; False when the run ended before."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self.banners) >= count or not self._reader.is_alive() or self.process.poll() is not None, timeout)
+            self._changed.wait_for(
+                lambda: len(self.banners) >= count or not self._reader.is_alive() or self.process.poll() is not None,
+                timeout,
+            )
             return len(self.banners) >= count
 
     def reach_task(self, name: str, timeout: float = 120) -> bool:
         """Wait until a task whose name ends so has begun; False when the run ended before."""
         with self._changed:
             self._changed.wait_for(
-                lambda: any(banner.endswith(name) for banner in self.banners) or self.process.poll() is not None, timeout
+                lambda: any(banner.endswith(name) for banner in self.banners) or self.process.poll() is not None,
+                timeout,
             )
             return any(banner.endswith(name) for banner in self.banners)
 
