@@ -38,6 +38,9 @@ options:
       - V(active) means that it, or a copy of it, is what serves, or will be once it was applied.
       - V(interrupted) means that nobody goes on with it. A revision in work stops at its next step.
       - V(redeployed) repeats the revision as a new one, with the same source and commit, for example after a failure.
+    type: str
+    choices: [present, active, interrupted, redeployed]
+    default: present
   pinned:
     description: Whether hosts keep the files of the revision however old it gets.
     type: bool
