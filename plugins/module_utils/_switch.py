@@ -183,6 +183,9 @@ class Switch:
             error.extra["restored"] = before.revision
         except HostError as second:
             error.extra["restore_failed"] = str(second)
+        spare = other_colour(PUBLIC)
+        if server.api_made(spare) == made:
+            server.drop_api(spare)
 
     # -- both ----------------------------------------------------------------------------------------------------------
 

@@ -46,10 +46,12 @@ def test_old_revision_comes_back_when_the_new_one_fails_in_its_place(server: Ser
     old = server.number
     new = server.make(BROKEN, BROKEN=str(server.ports["api"]["blue"]))
     good(server.start(new))
+    before = sorted(server.running())
     result = server.switch(new)
     assert result["failed"]
     assert result["restored"] == old
     assert server.serves(old)
+    assert sorted(server.running()) == [name for name in before if name != "api-green"]
     assert server.number == old
     assert server.work("after")["version"] == str(old)
 
@@ -65,9 +67,8 @@ def test_old_revision_comes_back_when_the_new_queue_fails(server: Server) -> Non
     assert result["restored"] == old
     assert server.serves(old)
     assert server.work("after the queue")["version"] == str(old)
-    good(server.start(old))
-    good(server.switch(old))
     assert sorted(server.running()) == ["api-blue", f"queue-{server.state()['queue']}@1"]
+    assert good(server.start(old))["changed"] is False
 
 
 def test_taken_port_is_named(server: Server) -> None:
