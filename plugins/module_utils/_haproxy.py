@@ -4,8 +4,8 @@
 """Private: the proxy in front of the servers: its routes on disk and its running workers, kept in step.
 
 Order of a switch, so that no request is lost: new server ``ready``, wait until it is healthy, old server ``drain``,
-wait until its sessions are gone, stop it, and only then `Proxy.write_active`, which makes the choice survive a restart.
-It reloads nothing as long as the running workers agree with the file.
+wait until nothing can reach it any more, stop it, and only then `Proxy.write_active`, which makes the choice survive a
+restart. It reloads nothing as long as the running workers agree with the file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -37,6 +38,7 @@ CONFIG_DIR = "/etc/langgraph-proxy"
 SOCKET = "/run/langgraph-proxy/admin.sock"
 SERVICE = "langgraph-proxy"
 _RELOAD_SECONDS = 20.0
+_KEEP_ALIVE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 
 Run = c.Callable[[list[str]], tuple[int, str, str]]
@@ -98,7 +100,7 @@ class Proxy:
     # -- running state (what server_switch needs) ----------------------------------------------------------------------
 
     def set_server(self, slug: str, colour: str, state: str) -> bool:
-        """Bring a server to ready, drain or maint, in old workers too; whether it changed."""
+        """Bring a server to ready, drain or maint; whether it changed."""
         return Runtime(self.socket).set_state(backend_name(slug), colour, state)
 
     def server(self, slug: str, colour: str) -> ServerState:
@@ -125,13 +127,27 @@ class Proxy:
             time.sleep(_POLL_SECONDS)
 
     def wait_drained(self, slug: str, colour: str, timeout: float) -> int:
-        """Wait until a server has no session left, at most `timeout` seconds; how many are left."""
+        """Wait until a server has no session left and can get none, at most `timeout` seconds; how many are left.
+
+        Shortly after a reload that takes up to the time for which idle connections are kept.
+        """
         deadline = time.monotonic() + timeout
-        while left := self.sessions(slug, colour):
-            if time.monotonic() >= deadline:
+        keep_alive = self._keep_alive()
+        while True:
+            # First whether more can come, then what is there: the other way round one could slip in between.
+            settled = Runtime(self.socket).settled(keep_alive)
+            left = self.sessions(slug, colour)
+            if (settled and not left) or time.monotonic() >= deadline:
                 return left
             time.sleep(_POLL_SECONDS)
-        return 0
+
+    def _keep_alive(self) -> float:
+        """Seconds for which the proxy keeps an idle connection."""
+        text = self._read("conf.d/00-langgraph-proxy.cfg") or ""
+        found = re.search(r"^\s*timeout http-keep-alive (\d+)(ms|s|m|h)?\s*$", text, re.MULTILINE)
+        if not found:
+            return _KEEP_ALIVE_SECONDS
+        return int(found.group(1)) * {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}[found.group(2) or "ms"]
 
     def running(self) -> bool:
         """The service is active."""
@@ -260,12 +276,12 @@ class Proxy:
             self._systemctl("start")
             return
         runtime = Runtime(self.socket)
-        before = set(runtime.workers()[0])
+        before = set(runtime.workers().current)
         self._systemctl("reload")
         deadline = time.monotonic() + _RELOAD_SECONDS
         while runtime.master and time.monotonic() < deadline:
             try:
-                current = set(runtime.workers()[0])
+                current = set(runtime.workers().current)
             except ProxyError:  # the master is executing itself anew
                 current = set()
             if current and current.isdisjoint(before):

@@ -21,6 +21,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths i
 #: One segment: the map is asked for exactly what stands between the first two slashes.
 PATH_PREFIX = re.compile(r"/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+ADDRESS = re.compile(r"[A-Za-z0-9.:_-]+")
 HIDDEN = {"metrics": ("metrics",), "docs": ("docs", "openapi.json"), "info": ("info",)}
 _HEADER = "# route: "
 
@@ -57,6 +58,8 @@ class Route:
             raise ProxyError(f"{where} needs two different ports, blue and green; got {self.ports!r}.")
         if any(not 0 < port < 65536 for port in self.ports.values()):
             raise ProxyError(f"{where}: ports must lie between 1 and 65535; got {self.ports!r}.")
+        if not ADDRESS.fullmatch(self.address):
+            raise ProxyError(f"{where}: {self.address!r} is no address of a server.")
         if self.active not in (None, *COLOURS):
             raise ProxyError(f"{where}: active {self.active!r} must be blue, green or nothing.")
         return self
@@ -81,10 +84,6 @@ class Route:
                 ' string "{\\"detail\\":\\"This path is served to inside networks only.\\"}"'
                 f" if {{ path,url_dec -m reg ^/+({words})(/|$) }} !{{ var(txn.langgraph_inside) -m bool }}"
             )
-        lines.append(
-            "  http-request return status 503 content-type application/json hdr Retry-After 2"
-            ' string "{\\"detail\\":\\"No server of this deployment is up.\\"}" if { nbsrv eq 0 }'
-        )
         for colour in COLOURS:
             off = "" if colour == self.active else " disabled"
             lines.append(f"  server {colour} {self.address}:{self.ports[colour]}{off}")

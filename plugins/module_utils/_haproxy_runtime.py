@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private: talk to running HAProxy workers over their runtime API.
 
-HAProxy keeps the workers of before a reload until their last session ends, and those still answer requests on
-connections that clients held open. So states are set in, and sessions are counted over, **all** workers, which the
-socket of the master process reaches (``master.sock`` beside the stats socket). Without it only the current one is seen.
+HAProxy keeps the workers of before a reload until their last session ends. Those can be asked, over the socket of the
+master process (``master.sock`` beside the stats socket), but not be told: they refuse changes of a server's state. On a
+connection that was idle at the reload they still take one more request, to the server that was active then. So before a
+server is stopped, its sessions have to be gone in **all** workers, and idle connections of old workers must have timed
+out: `Runtime.settled` says so.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import csv
 import dataclasses
 import io
 import os
+import re
 import socket
 import typing as t
 
@@ -24,6 +27,7 @@ MASTER_SOCKET = "master.sock"
 _MAINT_BITS = 0x01 | 0x02 | 0x20
 _DRAIN_BITS = 0x08 | 0x10
 _ANSWER_SECONDS = 10.0
+_UPTIME = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 
 
 class ProxyError(HostError):
@@ -44,10 +48,20 @@ class ServerState:
         return self.admin == "ready" and (self.status.startswith("UP") or self.status == "no check")
 
 
-def parse_workers(text: str) -> tuple[list[int], list[int]]:
-    """``show proc`` of the master: (process ids of the current workers, of those from before a reload)."""
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """Process ids of the current workers and of those from before a reload; seconds since the last reload."""
+
+    current: list[int]
+    old: list[int]
+    uptime: float = 0.0
+
+
+def parse_workers(text: str) -> Workers:
+    """``show proc`` of the master."""
     current: list[int] = []
     old: list[int] = []
+    uptimes: list[float] = []
     target: list[int] | None = None
     for line in text.splitlines():
         if line.startswith("#"):
@@ -57,7 +71,11 @@ def parse_workers(text: str) -> tuple[list[int], list[int]]:
         words = line.split()
         if target is not None and len(words) > 1 and words[0].isdigit() and words[1] == "worker":
             target.append(int(words[0]))
-    return current, old
+            found = _UPTIME.fullmatch(words[3]) if target is current and len(words) > 3 else None
+            if found:
+                days, hours, minutes, seconds = (int(word) for word in found.groups())
+                uptimes.append(((days * 24 + hours) * 60 + minutes) * 60.0 + seconds)
+    return Workers(current, old, min(uptimes, default=0.0))
 
 
 def parse_stat(text: str, backend: str) -> dict[str, tuple[str, int]]:
@@ -115,12 +133,14 @@ class Runtime:
 
     # -- workers -------------------------------------------------------------------------------------------------------
 
-    def workers(self) -> tuple[list[int], list[int]]:
-        """(current, old) process ids; empty without a master socket."""
-        return parse_workers(ask(self.master, "show proc")) if self.master else ([], [])
+    def workers(self) -> Workers:
+        """All workers; none without a master socket."""
+        return parse_workers(ask(self.master, "show proc")) if self.master else Workers([], [])
 
-    def _others(self) -> list[int]:
-        return self.workers()[1]
+    def settled(self, keep_alive: float) -> bool:
+        """No old worker can bring another request: there is none, or its idle connections have timed out."""
+        workers = self.workers()
+        return not workers.old or workers.uptime > keep_alive
 
     def _old(self, pid: int, command: str) -> str:
         """Ask a worker of before a reload; an empty answer when it has ended meanwhile."""
@@ -144,14 +164,14 @@ class Runtime:
                 f"The running proxy knows no server {backend}/{server}; write its route with module proxy_route first."
             )
         status, count = parse_stat(ask(self.path, f"show stat {backend} 4 -1"), backend).get(server, ("", 0))
-        for pid in self._others():
+        for pid in self.workers().old:
             count += parse_stat(self._old(pid, f"show stat {backend} 4 -1"), backend).get(server, ("", 0))[1]
         return ServerState(known[server][0], status, count)
 
     # -- changing ------------------------------------------------------------------------------------------------------
 
     def set_state(self, backend: str, server: str, state: str) -> bool:
-        """Bring a server to ready, drain or maint in every worker; whether the current one changed."""
+        """Bring a server to ready, drain or maint in the current worker; whether it changed."""
         if state not in STATES:
             raise ProxyError(
                 f"State {state!r} of server {backend}/{server} is unknown; use one of {', '.join(STATES)}."
@@ -162,6 +182,4 @@ class Runtime:
             answer = ask(self.path, command).strip()
             if answer:
                 raise ProxyError(f"HAProxy refuses '{command}': {answer}")
-        for pid in self._others():
-            self._old(pid, command)
         return before != state
