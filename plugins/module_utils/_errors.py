@@ -43,7 +43,8 @@ class InvalidInput(RecordsError):
 
 class Held(RecordsError):
     """A deployment is claimed by somebody else whose lease is alive. extra: deployment, owner (label), since
-    (ISO-8601)."""
+    (ISO-8601).
+    """
 
     code = "held"
 
@@ -55,8 +56,9 @@ class Held(RecordsError):
 
 
 class StaleClaim(RecordsError):
-    """The claim was taken over, released or ended: whoever holds it must stop. extra: deployment, epoch (the
-    current one)."""
+    """The claim was taken over, released or ended: whoever holds it must stop. extra: deployment, epoch (the current
+    one).
+    """
 
     code = "stale_claim"
 

@@ -4,11 +4,9 @@
 """Which files of a directory do not belong to its source.
 
 Always left out: version control, virtual environments, caches of Python and its tools. Then what ``.dockerignore``
-and ``.gitignore`` in the
-root name (a file is left out if either says so). Understood: comments, ``*``, ``?``, ``[...]``, ``**``, a leading
-``/``, a trailing ``/``,
-``!`` (the last matching line wins). Patterns of ``.dockerignore`` count from the root, as Docker's do. Ignore files
-further down are not read.
+and ``.gitignore`` in the root name (a file is left out if either says so). Understood: comments, ``*``, ``?``,
+``[...]``, ``**``, a leading ``/``, a trailing ``/``, ``!`` (the last matching line wins). Patterns of
+``.dockerignore`` count from the root, as Docker's do. Ignore files further down are not read.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ def check_sha256(value: Any) -> str:
 
 def check_text(value: str, what: str, *, limit: int = 65536, multiline: bool = False) -> str:
     """Text that Postgres can keep: no NUL, no lone surrogate, at most ``limit`` characters; in one line unless
-    ``multiline``."""
+    ``multiline``.
+    """
     if len(value) > limit:
         raise InvalidInput(f"{what} has {len(value)} characters; shorten it to {limit}.", field=what)
     bad = "\x00" in value or (not multiline and ("\n" in value or "\r" in value))

@@ -152,8 +152,9 @@ def fitting_failure(status: str) -> str:
 
 
 def kept_numbers(deployed: Iterable[int], active: int | None, claimed: int | None, pinned: Iterable[int]) -> list[int]:
-    """Numbers of the revisions whose directories hosts keep: active, claimed, pinned and the newest older ones
-    that were deployed."""
+    """Numbers of the revisions whose directories hosts keep: active, claimed, pinned and the newest older ones that
+    were deployed.
+    """
     older = sorted((number for number in set(deployed) if number not in (active, claimed)), reverse=True)[
         :KEPT_REVISIONS
     ]

@@ -4,11 +4,9 @@
 """Pure planning: what differs between a record and what is asked for, and what that would do.
 
 Shapes: ``current`` is a flat dict of the deployment with the configuration of its latest revision (keys:
-CONFIG_FIELDS, plus name,
-display_name, source, repo_url, listener, status, version, latest_number, delete_failed, skip_dump) or None.
-``desired`` has the options of
-the module ``deployment``; None or a missing key = not asked. No driver, no Ansible, no I/O. Secret values never leave
-this module.
+CONFIG_FIELDS, plus name, display_name, source, repo_url, listener, status, version, latest_number, delete_failed,
+skip_dump) or None. ``desired`` has the options of the module ``deployment``; None or a missing key = not asked.
+No driver, no Ansible, no I/O. Secret values never leave this module.
 """
 
 from __future__ import annotations
@@ -281,9 +279,9 @@ def plan_activation(
 ) -> Plan:
     """What making revision ``number`` the active one does.
 
-    deployment: name, status, version. current: configuration of the latest revision. target: the revision asked
-    for (number, configuration),
-    None if there is none. running: the pending revision, else the active one (number, rollback_of), or None.
+    deployment: name, status, version. current: configuration of the latest revision. target: the revision asked for
+    (number, configuration), None if there is none. running: the pending revision, else the active one (number,
+    rollback_of), or None.
     """
     name = deployment["name"]
     if target is None:

@@ -46,7 +46,8 @@ def start_time(pid: int, proc: str = "/proc") -> int | None:
 def is_dead(owner: Mapping[str, Any], proc: str = "/proc") -> bool:
     """True only if it is certain that the owner {host, boot_id, pid, start_time, pid_ns} runs no more.
 
-    Unknown is not dead: another host, another boot, or another process namespace has to wait until the lease runs out.
+    Unknown is not dead: another host, another boot, or another process namespace has to wait until the lease runs
+    out.
     """
     mine = boot_id(proc)
     if not mine or owner.get("boot_id") != mine or owner.get("host") != socket.gethostname():

@@ -27,11 +27,10 @@ RENEW_SECONDS = 20
 class Plan:
     """What a change would do; the result of ``_plan`` and of the ``plan_*`` methods.
 
-    action: none, create, update or delete (of the record planned for).
-    new_revision: whether the change makes a revision. zero_downtime: whether running servers go on answering meanwhile.
-    fields: dotted names of what differs, sorted. before/after: what differs, for ``diff`` (secrets masked).
-    version: the record's version that was read (None: it does not exist); hand it to ``apply_*`` to refuse a
-    change in between.
+    action: none, create, update or delete (of the record planned for). new_revision: whether the change makes a
+    revision. zero_downtime: whether running servers go on answering meanwhile. fields: dotted names of what differs,
+    sorted. before/after: what differs, for ``diff`` (secrets masked). version: the record's version that was read
+    (None: it does not exist); hand it to ``apply_*`` to refuse a change in between.
     """
 
     action: Literal["none", "create", "update", "delete"]
@@ -153,7 +152,8 @@ class Reported(TypedDict):
 
 class Wanted(TypedDict):
     """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``...
-    ``port`` fixes it."""
+    ``port`` fixes it.
+    """
 
     role: str
     slot: str
@@ -188,15 +188,12 @@ class Records(Protocol):
     def deployment(self, name_or_id: str) -> dict[str, Any] | None:
         """The deployment, or None.
 
-        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url,
-        resource_spec, listener_id},
-        source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path,
-        repo_commit_sha} (of the latest revision),
-        source_sha256, env, secrets, flavour, api_version, url, listener_id, listener (its compute_id),
-        latest_revision_id,
-        latest_revision_number, latest_revision_status, active_revision_id, active_revision_number, cause (of
-        a failed delete), health,
-        claim {held, owner, since, until, epoch}, version, created_at, updated_at}
+        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url, resource_spec,
+        listener_id}, source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path,
+        repo_commit_sha} (of the latest revision), source_sha256, env, secrets, flavour, api_version, url,
+        listener_id, listener (its compute_id), latest_revision_id, latest_revision_number, latest_revision_status,
+        active_revision_id, active_revision_number, cause (of a failed delete), health, claim {held, owner, since,
+        until, epoch}, version, created_at, updated_at}
         """
 
     def deployments(
@@ -212,33 +209,30 @@ class Records(Protocol):
     def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
         """What ``apply_deployment``/``delete_deployment`` would do; reads only.
 
-        desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env,
-        secrets, resource_spec, flavour,
-        api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or computed only, in check
-        mode), message.
-        None or missing = not asked; ``env`` and ``secrets`` replace the whole map when given; a secret with
-        the value MASK = unchanged.
+        desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env, secrets,
+        resource_spec, flavour, api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or
+        computed only, in check mode), message. None or missing = not asked; ``env`` and ``secrets`` replace the whole
+        map when given; a secret with the value MASK = unchanged.
         """
 
     def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
-        """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if
-        it is not the current one."""
+        """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if it is
+        not the current one.
+        """
 
     def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
-        """Ask for the delete (AWAITING_DELETE; a never placed one, or ``force``, goes at once). None: there
-        is none (any more)."""
+        """Ask for the delete (AWAITING_DELETE; one that was never claimed, or ``force``, goes at once). None: there
+        is none (any more).
+        """
 
     # -- revisions -----------------------------------------------------------------------------------------------
     def revision(self, deployment: str, number_or_id: int | str | None = None) -> dict[str, Any] | None:
         """A revision (None: the latest) or None.
 
         {id, deployment_id, deployment, number, kind, rollback_of (a number), author, message, status, cause,
-        log_tail, source,
-        source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env, secrets,
-        flavour, api_version, has_lock,
-        repo_commit_sha, timings {STATUS: time}, pinned, active (bool), interrupt_requested, created_at,
-        updated_at}; and ``lock``
-        (its text or None), which lists do not have.
+        log_tail, source, source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env,
+        secrets, flavour, api_version, has_lock, repo_commit_sha, timings {STATUS: time}, pinned, active (bool),
+        interrupt_requested, created_at, updated_at}; and ``lock`` (its text or None), which lists do not have.
         """
 
     def revisions(
@@ -258,24 +252,26 @@ class Records(Protocol):
         secrets: Literal["current", "of_revision"] = "current",
         message: str | None = None,
     ) -> Applied:
-        """Nothing if the active or pending revision is ``number`` or a rollback to it; else a new revision
-        made from it."""
+        """Nothing if the active or pending revision is ``number`` or a rollback to it; else a new revision made from
+        it.
+        """
 
     def redeploy_revision(self, deployment: str, number: int | None = None, message: str | None = None) -> Applied:
         """A new revision that repeats ``number`` (default: the latest; of a git source, what its ref says now)."""
 
     def interrupt_revision(self, deployment: str, number: int | None = None) -> Applied:
-        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it).
-        Default: the latest."""
+        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it). Default:
+        the latest.
+        """
 
     def pin_revision(self, deployment: str, number: int, pinned: bool = True) -> Applied:
         """Exempt a revision from pruning on the hosts (or not any more)."""
 
     # -- listeners and workspaces --------------------------------------------------------------------------------
     def listener(self, name_or_id: str) -> dict[str, Any] | None:
-        """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments
-        (counted up to 100),
-        record_version, created_at, updated_at}"""
+        """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments (counted
+        up to 100), record_version, created_at, updated_at}
+        """
 
     def listeners(self, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
         """Listeners of the workspace by compute_id."""
@@ -313,11 +309,12 @@ class Records(Protocol):
     def migrate(self) -> dict[str, Any]:
         """Bring the schema up to date: SchemaStatus plus {changed, applied: [versions]}."""
 
-    def rotate_keys(self) -> dict[str, Any]:
-        """Put all secrets under the newest key of the key file: {changed, reencrypted: count}. Then the old
-        lines may leave it.
+    def rotate_keys(self, preview: bool = False) -> dict[str, Any]:
+        """Put all secrets under the newest key of the key file: {changed, reencrypted: count}. Then the old lines may
+        leave it.
 
         Safe while others work (who then need the file with both keys), and to be repeated after an interruption.
+        preview: only count.
         """
 
     # -- work ----------------------------------------------------------------------------------------------------
@@ -335,10 +332,9 @@ class Records(Protocol):
         """Claim work.
 
         deployments None: what is due (of the listener; without one: of deployments that have none). Names, or
-        ``["all"]``: those, due or not.
-        Named ones that somebody holds raise Held unless takeover, or ``is_dead(owner)`` (default:
-        ``_process.is_dead``). Unknown: NotFound.
-        preview: reads only; no lease, no change. limit: at most so many (due mode).
+        ``["all"]``: those, due or not. Named ones that somebody holds raise Held unless takeover, or
+        ``is_dead(owner)`` (default: ``_process.is_dead``). Unknown: NotFound. preview: reads only; no lease, no
+        change. limit: at most so many (due mode).
         """
 
     def renew(self, claim_id: str, epoch: int) -> Renewed:
@@ -359,11 +355,11 @@ class Records(Protocol):
         health: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Reported:
-        """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``.
-        None: as it is.
+        """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``. None: as
+        it is.
 
-        On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url and health.
-        release ends the claim (in the same transaction, after the status). StaleClaim: stop working.
+        On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url and health. release
+        ends the claim (in the same transaction, after the status). StaleClaim: stop working.
         """
 
     def place(
@@ -374,8 +370,9 @@ class Records(Protocol):
         wanted: Iterable[Wanted],
         port_range: tuple[int, int] = DEFAULT_PORT_RANGE,
     ) -> dict[str, dict[str, int]]:
-        """Ports of the deployment on a host: {role: {slot: port}}, all of them. Stable while they lie in the
-        range (or equal ``port``)."""
+        """Ports of the deployment on a host: {role: {slot: port}}, all of them. Stable while they lie in the range
+        (or equal ``port``).
+        """
 
     def append_logs(
         self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]
@@ -390,5 +387,6 @@ class Records(Protocol):
         after: str | None = None,
         limit: int = 50,
     ) -> dict[str, Any]:
-        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000.
-        number None: of the whole deployment."""
+        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000. number
+        None: of the whole deployment.
+        """

@@ -18,9 +18,8 @@ def open_records(params: Mapping[str, Any]) -> Records:
     ``actor`` lead to.
 
     An empty string means not given. Nothing is connected yet: the first call is, and raises RecordsUnavailable,
-    SchemaMissing,
-    SchemaTooNew, EncryptionKeyError or NotFound (the workspace). Without a key file only what needs no secret
-    value works.
+    SchemaMissing, SchemaTooNew, EncryptionKeyError or NotFound (the workspace). Without a key file only what needs no
+    secret value works.
     """
     if not params.get("dsn"):
         raise InvalidInput("The address of the records is missing; give dsn or set LANGGRAPH_RECORDS_DSN.", field="dsn")

@@ -72,7 +72,7 @@ class PostgresRecords(ReportRecords, SourceRecords, ListenerRecords):
                 )
         return {**self.schema_status(), "changed": bool(applied), "applied": applied}
 
-    def rotate_keys(self) -> dict[str, Any]:
+    def rotate_keys(self, preview: bool = False) -> dict[str, Any]:
         """See ``_records.Records.rotate_keys``."""
         self.ready()
         crypt, count = self.crypt, 0
@@ -83,20 +83,22 @@ class PostgresRecords(ReportRecords, SourceRecords, ListenerRecords):
                     rows = self.all(read, [last, _ROTATION_BATCH])
                     for row in rows:
                         if row["token"] is not None and not crypt.is_newest(row["token"]):
-                            self.run(write, [crypt.rotate(row["token"]), row["id"]])
+                            if not preview:
+                                self.run(write, [crypt.rotate(row["token"]), row["id"]])
                             count += 1
                 if not rows:
                     break
                 last = str(rows[-1]["id"])
         if self._check_token is None or not crypt.is_newest(self._check_token):
-            with self.transaction():
-                self.run(
-                    "insert into control_plane.encryption_check (token) values (%s) on conflict (only_row) "
-                    "do update set token = excluded.token, updated_at = now()",
-                    [crypt.check_token()],
-                )
+            if not preview:
+                with self.transaction():
+                    self.run(
+                        "insert into control_plane.encryption_check (token) values (%s) on conflict (only_row) "
+                        "do update set token = excluded.token, updated_at = now()",
+                        [crypt.check_token()],
+                    )
             count += 1
-        if count:
+        if count and not preview:
             self._ready = False
             with self.transaction():
                 self.audit("rotate_keys", "schema", "control_plane", "control_plane", None, {"tokens": count})

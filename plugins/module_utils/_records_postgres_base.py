@@ -204,8 +204,9 @@ class PostgresBase:
         return self._crypt
 
     def encrypting(self) -> Crypt:
-        """The keys, for writing: the records remember the first one that is used, so that a wrong one is
-        found at once."""
+        """The keys, for writing: the records remember the first one that is used, so that a wrong one is found at
+        once.
+        """
         crypt = self.crypt
         if self._check_token is None:
             token = self.write_check_token(crypt)

@@ -210,8 +210,9 @@ class DeploymentRecords(RevisionRecords):
         return self.applied(row["id"], plan, revision)
 
     def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
-        """See ``_records.Records.delete_deployment``; the answer has ``changed`` besides, and ``deleted``
-        when it is gone."""
+        """See ``_records.Records.delete_deployment``; the answer has ``changed`` besides, and ``deleted`` when it is
+        gone.
+        """
         with self.transaction():
             row = self.find_deployment(name_or_id, lock=True)
             if row is None:
@@ -276,7 +277,8 @@ class DeploymentRecords(RevisionRecords):
 
 
 def _same_build(current: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether the lock resolved for the latest revision holds for a new one: same source, same server, same place
-    of its config."""
+    """Whether the lock resolved for the latest revision holds for a new one: same source, same server, same place of
+    its config.
+    """
     same = ("source_sha256", "langgraph_config_path", "flavour", "api_version")
     return bool(after["source_sha256"]) and all(current[key] == after[key] for key in same)

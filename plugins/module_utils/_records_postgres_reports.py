@@ -430,7 +430,8 @@ def _interrupted(row: Mapping[str, Any]) -> bool:
 
 def clean(text: str | None, limit: int, tail: bool = False) -> str | None:
     """A program's text as Postgres can keep it: no NUL, no lone surrogate, at most ``limit`` characters (the last
-    ones of a tail)."""
+    ones of a tail).
+    """
     if text is None:
         return None
     text = text[-limit:] if tail else text[:limit]

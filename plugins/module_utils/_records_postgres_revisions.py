@@ -193,8 +193,9 @@ class RevisionRecords(PostgresBase):
         cause: str | None = None,
         log_tail: str | None = None,
     ) -> None:
-        """One or more edges of the table; keeps what the deployment knows of its pending work in step, and
-        the row given."""
+        """One or more edges of the table; keeps what the deployment knows of its pending work in step, and the row
+        given.
+        """
         what = f"{revision['number']} of deployment {deployment['name']}"
         old = revision["status"]
         for step in steps:

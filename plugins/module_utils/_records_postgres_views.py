@@ -80,7 +80,8 @@ def text_id(value: Any) -> str | None:
 
 def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a deployment's row, as ``_plan`` wants it; ``secrets`` masked, their token under
-    ``token``."""
+    ``token``.
+    """
     if row["c_number"] is None:
         draft = dict(row["draft"] or {})
         names = draft.pop("secret_names", [])
