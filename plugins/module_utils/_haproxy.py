@@ -113,7 +113,7 @@ class Proxy:
 
     def server_states(self, slug: str) -> dict[str, str]:
         """{colour: ready|drain|maint} of the running proxy; {} when it knows no route of this slug."""
-        return {name: found[0] for name, found in Runtime(self.socket).servers(backend_name(slug)).items()}
+        return {name: found.admin for name, found in Runtime(self.socket).servers(backend_name(slug)).items()}
 
     def wait_healthy(self, slug: str, colour: str, timeout: float) -> None:
         """Return once the proxy would send requests to this server; ProxyError after `timeout` seconds."""
@@ -264,11 +264,11 @@ class Proxy:
             return False
         if wanted is None:
             return not known
-        ports = {name: port for name, (_state, _address, port) in known.items()}
+        ports = {name: server.port for name, server in known.items()}
         if ports != wanted.ports:
             return False
         # A drained server that is not the active one is on its way out: nothing to put right.
-        return all((known[name][0] == "ready") == (name == wanted.active) for name in known)
+        return all((known[name].admin == "ready") == (name == wanted.active) for name in known)
 
     def _reload(self) -> None:
         """Let the proxy take the files, and wait until the new worker serves. A stopped proxy is started."""

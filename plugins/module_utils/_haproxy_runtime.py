@@ -27,6 +27,8 @@ MASTER_SOCKET = "master.sock"
 _MAINT_BITS = 0x01 | 0x02 | 0x20
 _DRAIN_BITS = 0x08 | 0x10
 _ANSWER_SECONDS = 10.0
+#: Health of a server whose last check passed: rise + fall - 1, with the values that routes are written with.
+HEALTHY = 2
 _UPTIME = re.compile(r"(\d+)d(\d+)h(\d+)m(\d+)s")
 
 
@@ -41,11 +43,24 @@ class ServerState:
     admin: str
     status: str
     sessions: int
+    health: int = 0
 
     @property
     def up(self) -> bool:
-        """It takes requests: ready by the administrator and healthy by the checks."""
-        return self.admin == "ready" and (self.status.startswith("UP") or self.status == "no check")
+        """It takes requests: ready by the administrator, and a check since then has passed.
+
+        A server that was just made ready counts as UP for HAProxy until its first check fails.
+        """
+        return self.admin == "ready" and self.status.startswith("UP") and self.health >= HEALTHY
+
+
+class Server(t.NamedTuple):
+    """A server as the configuration and the administrator have it. ``health``: checks that passed, at most HEALTHY."""
+
+    admin: str
+    address: str
+    port: int
+    health: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +103,10 @@ def parse_stat(text: str, backend: str) -> dict[str, tuple[str, int]]:
     }
 
 
-def parse_servers(text: str) -> dict[str, tuple[str, str, int]]:
-    """``show servers state BACKEND``: server name -> (administrative state, address, port)."""
+def parse_servers(text: str) -> dict[str, Server]:
+    """``show servers state BACKEND``: servers by name."""
     names: list[str] = []
-    found: dict[str, tuple[str, str, int]] = {}
+    found: dict[str, Server] = {}
     for line in text.splitlines():
         if line.startswith("# "):
             names = line[2:].split()
@@ -102,7 +117,7 @@ def parse_servers(text: str) -> dict[str, tuple[str, str, int]]:
         row = dict(zip(names, values, strict=False))
         bits = int(row["srv_admin_state"])
         admin = "maint" if bits & _MAINT_BITS else "drain" if bits & _DRAIN_BITS else "ready"
-        found[row["srv_name"]] = (admin, row["srv_addr"], int(row["srv_port"]))
+        found[row["srv_name"]] = Server(admin, row["srv_addr"], int(row["srv_port"]), int(row["srv_check_health"]))
     return found
 
 
@@ -152,8 +167,8 @@ class Runtime:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def servers(self, backend: str) -> dict[str, tuple[str, str, int]]:
-        """Servers of a backend in the current worker: name -> (state, address, port); {} if unknown."""
+    def servers(self, backend: str) -> dict[str, Server]:
+        """Servers of a backend in the current worker: {} if it is unknown."""
         return parse_servers(ask(self.path, f"show servers state {backend}"))
 
     def state(self, backend: str, server: str) -> ServerState:
@@ -166,7 +181,7 @@ class Runtime:
         status, count = parse_stat(ask(self.path, f"show stat {backend} 4 -1"), backend).get(server, ("", 0))
         for pid in self.workers().old:
             count += parse_stat(self._old(pid, f"show stat {backend} 4 -1"), backend).get(server, ("", 0))[1]
-        return ServerState(known[server][0], status, count)
+        return ServerState(known[server].admin, status, count, known[server].health)
 
     # -- changing ------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils import _datab
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._database_login import DatabaseError, Login, sentence
 
 # RFC 7677, section 3: user "user", password "pencil"
-RFC_7677 = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+RFC_7677 = (
+    "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ=="
+    "$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 )
 
 

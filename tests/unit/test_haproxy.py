@@ -56,7 +56,7 @@ def test_sessions_are_those_in_flight_and_those_that_wait() -> None:
 )
 def test_states_of_servers(bits: int, state: str) -> None:
     found = runtime.parse_servers(SERVERS.format(blue=bits, green=5))
-    assert found == {"blue": (state, "127.0.0.1", 22000), "green": ("maint", "127.0.0.1", 22001)}
+    assert found == {"blue": (state, "127.0.0.1", 22000, 2), "green": ("maint", "127.0.0.1", 22001, 0)}
 
 
 @pytest.mark.parametrize("text", ["", "Can't find backend.\n", "1\n"])
@@ -65,11 +65,17 @@ def test_an_unknown_backend_has_no_servers(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("admin", "status", "up"),
-    [("ready", "UP", True), ("ready", "UP 1/2", True), ("ready", "DOWN", False), ("drain", "DRAIN", False)],
+    ("admin", "status", "health", "up"),
+    [
+        ("ready", "UP", 2, True),
+        ("ready", "UP", 1, False),
+        ("ready", "DOWN", 0, False),
+        ("drain", "DRAIN", 2, False),
+        ("maint", "MAINT", 0, False),
+    ],
 )
-def test_up_is_ready_and_healthy(admin: str, status: str, up: bool) -> None:
-    assert runtime.ServerState(admin, status, 0).up is up
+def test_up_is_ready_and_checked_since(admin: str, status: str, health: int, up: bool) -> None:
+    assert runtime.ServerState(admin, status, 0, health).up is up
 
 
 @pytest.mark.parametrize("active", [None, "blue", "green"])
