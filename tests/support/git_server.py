@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             "REMOTE_ADDR": "127.0.0.1",
         }
         answer = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False).stdout
-        head, _, content = answer.partition(b"\r\n\r\n")
+        head, _blank, content = answer.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
         self.send_response(int(headers.pop("Status", "200").split()[0]))
         for name, value in headers.items():

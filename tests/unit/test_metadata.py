@@ -166,7 +166,7 @@ def agrees(value: Any, option: dict[str, Any]) -> bool:
     """
     stated = option.get("default")
     if option.get("required"):
-        return value in ("", None)
+        return not value
     if "default" in option and value == stated:
         return True
     if not (isinstance(value, str) and "{{" in value):

@@ -95,7 +95,12 @@ def test_killed_with_sigkill_and_claimed_again_at_once(
     # Without waiting for the lease and without takeover; only the row may be locked for a moment by the end of the
     # old one.
     claims: list[Any] = []
-    wait_until(lambda: claims.extend(ok("work_claim")["claims"]) or claims, 5)
+
+    def claimed() -> bool:
+        claims.extend(ok("work_claim")["claims"])
+        return bool(claims)
+
+    wait_until(claimed, 5)
     assert [claim["deployment"]["name"] for claim in claims] == ["chat"]
     wait_until(lambda: not renewers(bytes(playbook.directory)))
     assert not old.exists()

@@ -132,8 +132,8 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
 def test_one_of_many_gets_a_named_deployment(records: Records, open_again: Callable[..., Records]) -> None:
     create(records)
     for epoch in range(1, 6):
-        many = [open_again() for _ in range(6)]
-        results = in_threads(*(lambda r=one: r.claim(["chat"], owner=OWNER) for one in many))  # type: ignore[misc]
+        many = [open_again() for _number in range(6)]
+        results = in_threads(*(lambda r=one: r.claim(["chat"], owner=OWNER) for one in many))  # type: ignore[misc]  # a default that binds the loop variable
         won = [result for result in results if isinstance(result, list)]
         assert len(won) == 1
         assert all(isinstance(result, Held) for result in results if result not in won)
@@ -145,8 +145,8 @@ def test_one_of_many_gets_a_named_deployment(records: Records, open_again: Calla
 
 def test_takeovers_at_once_leave_one_holder(records: Records, open_again: Callable[..., Records]) -> None:
     create(records)
-    many = [open_again() for _ in range(6)]
-    results = in_threads(*(lambda r=one: r.claim(["chat"], owner=OWNER, takeover=True)[0] for one in many))  # type: ignore[misc]
+    many = [open_again() for _number in range(6)]
+    results = in_threads(*(lambda r=one: r.claim(["chat"], owner=OWNER, takeover=True)[0] for one in many))  # type: ignore[misc]  # a default that binds the loop variable
     assert sorted(result["public"]["epoch"] for result in results) == [1, 2, 3, 4, 5, 6]
     newest = max(results, key=lambda result: result["public"]["epoch"])
     for result in results:
@@ -160,13 +160,13 @@ def test_takeovers_at_once_leave_one_holder(records: Records, open_again: Callab
 def test_creates_updates_and_ports_at_once(
     records: Records, backstage: Backstage, open_again: Callable[..., Records]
 ) -> None:
-    many = [open_again() for _ in range(6)]
-    made = in_threads(*(lambda r=one: r.apply_deployment({"name": "chat", "image_uri": "a/b:1"}) for one in many))  # type: ignore[misc]
+    many = [open_again() for _number in range(6)]
+    made = in_threads(*(lambda r=one: r.apply_deployment({"name": "chat", "image_uri": "a/b:1"}) for one in many))  # type: ignore[misc]  # a default that binds the loop variable
     assert all(
         isinstance(result, Conflict) or not result["changed"] or result["revision"]["number"] == 1 for result in made
     )
     assert len(records.deployments()) == 1
-    in_threads(*(lambda r=one, n=n: update(r, env={"A": str(n)}) for n, one in enumerate(many)))  # type: ignore[misc]
+    in_threads(*(lambda r=one, n=n: update(r, env={"A": str(n)}) for n, one in enumerate(many)))  # type: ignore[misc]  # a default that binds the loop variable
     statuses = [revision["status"] for revision in records.revisions("chat")]
     assert statuses == ["QUEUED"] + ["SKIPPED"] * 6
     for number in range(6):
@@ -177,7 +177,7 @@ def test_creates_updates_and_ports_at_once(
         *(
             lambda r=one, c=claimed: r.place(*key_of(c), "host", wanted)
             for one, claimed in zip(many, claims, strict=True)
-        )  # type: ignore[misc]
+        )  # type: ignore[misc]  # a default that binds the loop variable
     )
     ports = [port for result in placed for port in result["queue"].values()]
     assert sorted(ports) == list(range(22000, 22060))

@@ -60,7 +60,7 @@ def test_many_migrations_at_once(empty_database: str, key_file: Path) -> None:
         done.append(records.migrate()["applied"])
         records.close()
 
-    threads = [threading.Thread(target=migrate) for _ in range(6)]
+    threads = [threading.Thread(target=migrate) for _number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
