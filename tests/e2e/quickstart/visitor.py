@@ -123,9 +123,15 @@ def place() -> Path:
 
 
 def make_account() -> tuple[str, int, int]:
-    """A system account without a home: (name, uid, gid)."""
+    """An account without a home: (name, uid, gid). Its uid is nobody's, in no container of this machine either."""
     name = f"lgqs{os.getpid()}"
-    subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name], check=True)
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            taken.add(process.stat().st_uid)
+    uid = next(number for number in range(47_000 + os.getpid() % 1000, 60_000) if number not in taken)
+    account = ["--uid", str(uid), "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
+    subprocess.run(["useradd", *account], check=True)
     entry = pwd.getpwnam(name)
     return name, entry.pw_uid, entry.pw_gid
 
