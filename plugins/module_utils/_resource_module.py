@@ -145,3 +145,18 @@ def outcome(plan: Plan, **record: Any) -> dict[str, Any]:
         "diff": {"before": plan.before, "after": plan.after},
         **record,
     }
+
+
+def both(first: Plan, second: Plan) -> Plan:
+    """Two plans as one."""
+    if not (first.changed and second.changed):
+        return first if first.changed else second
+    return Plan(
+        first.action,
+        new_revision=first.new_revision,
+        zero_downtime=first.zero_downtime,
+        fields=tuple(sorted({*first.fields, *second.fields})),
+        before={**first.before, **second.before},
+        after={**first.after, **second.after},
+        version=first.version,
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import DEPLOYED, INTERRUPTED, PENDING
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import outcome, settle
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import both, outcome, settle
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._waiting import wait_for_revision, why_not
 
 if TYPE_CHECKING:
@@ -114,18 +114,3 @@ def plan_pin(revision: dict[str, Any], pinned: bool | None) -> Plan:
     if pinned is None or pinned == revision["pinned"]:
         return Plan("none")
     return Plan("update", fields=("pinned",), before={"pinned": revision["pinned"]}, after={"pinned": pinned})
-
-
-def both(first: Plan, second: Plan) -> Plan:
-    """Two plans as one."""
-    if not (first.changed and second.changed):
-        return first if first.changed else second
-    return Plan(
-        first.action,
-        new_revision=first.new_revision,
-        zero_downtime=first.zero_downtime,
-        fields=tuple(sorted({*first.fields, *second.fields})),
-        before={**first.before, **second.before},
-        after={**first.after, **second.after},
-        version=first.version,
-    )

@@ -15,6 +15,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan, SchemaStatus
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import (
+    both,
     open_connection,
     outcome,
     settle,
@@ -25,13 +26,35 @@ if TYPE_CHECKING:
 
 
 def work(context: Context) -> dict[str, Any]:
-    """{changed, action, diff, version, code_version, minimum_code, applied, key_generated}."""
+    """{changed, action, diff, version, code_version, minimum_code, applied, key_generated, reencrypted}."""
     key_file = context.params["encryption_key_file"]
-    if context.params["generate_key"] and key_file is None:
-        raise InvalidInput(
-            "The option generate_key needs encryption_key_file: say where the key is to be.",
-            field="encryption_key_file",
-        )
+    for option in ("generate_key", "rotate_keys"):
+        if context.params[option] and key_file is None:
+            raise InvalidInput(
+                f"The option {option} needs encryption_key_file: say where the key file is.",
+                field="encryption_key_file",
+            )
+    missing_key = bool(context.params["generate_key"]) and not os.path.lexists(key_file)
+    plan, status, applied = _migrate(context, missing_key)
+    if missing_key and not context.check_mode:
+        _make_key(context, key_file)
+    count = 0
+    # What has no schema or no key yet has no secret either.
+    if context.params["rotate_keys"] and status["version"] and not missing_key:
+        count = context.records.rotate_keys(preview=context.check_mode)["reencrypted"]
+    return outcome(
+        both(plan, plan_rotation(count)),
+        applied=applied,
+        key_generated=missing_key,
+        reencrypted=count,
+        version=status["version"],
+        code_version=status["code_version"],
+        minimum_code=status["minimum_code"],
+    )
+
+
+def _migrate(context: Context, missing_key: bool) -> tuple[Plan, SchemaStatus, list[int]]:
+    """Bring the schema up to date; the plan with the key that is to be made, the status, the versions applied."""
     # Nothing of the schema needs a key, and the file may not be there yet.
     records = open_connection({**context.connection, "encryption_key_file": None})
     try:
@@ -39,28 +62,22 @@ def work(context: Context) -> dict[str, Any]:
         if status["minimum_code"] > status["code_version"]:
             raise SchemaTooNew(
                 f"The schema of the records is version {status['version']} and serves code from version "
-                f"{status['minimum_code']} on, "
-                f"this collection has {status['code_version']}: update the collection.",
+                f"{status['minimum_code']} on, this collection has {status['code_version']}: update the collection.",
                 **status,
             )
-        missing_key = bool(context.params["generate_key"]) and not os.path.lexists(key_file)
-        plan = plan_schema(status, missing_key, key_file)
-        applied = pending(status)
+        plan = plan_schema(status, missing_key, context.params["encryption_key_file"])
         done = settle(context, plan, records.migrate)
     finally:
         records.close()
-    if done is not None:
-        status = done
-        applied = list(done["applied"])
-        if missing_key:
-            _make_key(context, key_file)
-    return outcome(
-        plan,
-        applied=applied,
-        key_generated=missing_key,
-        version=status["version"],
-        code_version=status["code_version"],
-        minimum_code=status["minimum_code"],
+    return (plan, status, pending(status)) if done is None else (plan, done, list(done["applied"]))
+
+
+def plan_rotation(count: int) -> Plan:
+    """Putting so many secrets under the newest key."""
+    if not count:
+        return Plan("none")
+    return Plan(
+        "update", fields=("old_keys",), before={"secrets_under_old_keys": count}, after={"secrets_under_old_keys": 0}
     )
 
 

@@ -33,6 +33,15 @@ options:
         secrets are lost.
     type: bool
     default: false
+  rotate_keys:
+    description:
+      - Put all secrets under the newest key, which is the first line of O(encryption_key_file). Nothing is done for
+        those
+        that are under it already.
+      - Put a new key on the first line, have this done, then take the old lines away. Whoever works with the records
+        meanwhile needs the file with both keys.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -42,6 +51,12 @@ EXAMPLES = r"""
     encryption_key_file: /etc/langgraph/records.key
     generate_key: true
   register: schema
+
+- name: Put all secrets under the key on the first line of the file
+  selfhosted.langgraph.records_schema:
+    dsn: postgresql:///control_plane
+    encryption_key_file: /etc/langgraph/records.key
+    rotate_keys: true
 
 - name: Say what was done
   ansible.builtin.debug:
@@ -75,6 +90,11 @@ applied:
   type: list
   elements: int
   sample: [1]
+reencrypted:
+  description: How many secrets were (or would be) put under the newest key.
+  returned: success
+  type: int
+  sample: 0
 key_generated:
   description: Whether a key was (or would be) made.
   returned: success
@@ -94,6 +114,7 @@ def main() -> None:
             options={
                 "state": {"type": "str", "choices": ["present"], "default": "present"},
                 "generate_key": {"type": "bool", "default": False, "no_log": False},
+                "rotate_keys": {"type": "bool", "default": False, "no_log": False},
             },
         ),
         work,

@@ -37,7 +37,8 @@ options:
       - V(present) means that the revision exists, which is for O(pinned) alone.
       - V(active) means that it, or a copy of it, is what serves, or will be once it was applied.
       - V(interrupted) means that nobody goes on with it. A revision in work stops at its next step.
-      - V(redeployed) repeats the revision as a new one, with the same source and commit, for example after a failure.
+      - V(redeployed) repeats the revision as a new one, for example after a failure. For the latest revision of a git
+        repository, it takes the commit that the ref names then; an earlier one is repeated with its own commit.
     type: str
     choices: [present, active, interrupted, redeployed]
     default: present

@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import generate_key
+
 Call = Callable[..., dict[str, Any]]
 
 
@@ -41,7 +43,6 @@ def test_schema_from_nothing(empty_database: str, tmp_path: Path, call: Call) ->
     again = call("records_schema", **options)
     assert (again["changed"], again["applied"], again["key_generated"]) == (False, [], False)
     assert key.read_text() == before
-    assert call("deployment_info", **{**options, "generate_key": None} | {"generate_key": None}).get("failed")
 
 
 def test_a_new_key_for_old_records_is_refused(connection: dict[str, str], tmp_path: Path, fails: Call) -> None:
@@ -50,6 +51,28 @@ def test_a_new_key_for_old_records_is_refused(connection: dict[str, str], tmp_pa
     assert "another key" in result["msg"]
     assert result["code"] == "encryption_key"
     assert not path.exists()
+
+
+def test_rotating_keys(
+    ok: Call, connection: dict[str, str], tmp_path: Path, snapshot: Callable[[], Any], fails: Call
+) -> None:
+    ok("deployment", name="chat", image_uri="r/i:1", secrets={"KEY": "canary-of-keys"})
+    assert not ok("records_schema", rotate_keys=True)["changed"]
+    old = Path(connection["encryption_key_file"]).read_text()
+    path = tmp_path / "keys"
+    path.write_text(generate_key() + "\n" + old)
+    options: dict[str, Any] = {"encryption_key_file": str(path), "rotate_keys": True}
+    before = snapshot()
+    predicted = ok("records_schema", check=True, **options)
+    assert snapshot() == before
+    real = ok("records_schema", **options)
+    assert real["changed"]
+    assert (predicted["diff"], predicted["reencrypted"]) == (real["diff"], real["reencrypted"])
+    assert not ok("records_schema", **options)["changed"]
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    new = {"encryption_key_file": str(path)}
+    assert not ok("deployment", name="chat", secrets={"KEY": "canary-of-keys"}, **new)["changed"]
+    assert fails("deployment", name="chat", secrets={"KEY": "other"})["code"] == "encryption_key"
 
 
 def test_a_key_needs_a_place(connection: dict[str, str], fails: Call) -> None:

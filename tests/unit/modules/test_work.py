@@ -11,11 +11,8 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_revision import (
-    both,
-    plan_interrupt,
-    plan_pin,
-)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import both
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_revision import plan_interrupt, plan_pin
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_schema import pending, plan_schema
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._waiting import poll, why_not
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_log import (
