@@ -4,8 +4,8 @@
 """Schema ``control_plane``: numbered SQL, and the runner that applies it under an advisory lock.
 
 Rules for a new migration: append it, never change an old one. Expand first, contract a version later:
-``minimum_code`` is the lowest code
-version (= number of the newest migration the code knows) that the schema still serves after it.
+``minimum_code`` is the lowest code version (= number of the newest migration the code knows) that the schema still
+serves after it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import SchemaStatus
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import to_json
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_listeners import ListenerRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_logs import LogRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_reports import ReportRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_sources import SourceRecords
 
@@ -46,7 +47,7 @@ _TOKENS = (
 )
 
 
-class PostgresRecords(ReportRecords, SourceRecords, ListenerRecords):
+class PostgresRecords(ReportRecords, LogRecords, SourceRecords, ListenerRecords):
     """Implements ``_records.Records`` over one connection; open it with ``_records_open.open_records``."""
 
     def schema_status(self) -> SchemaStatus:

@@ -300,6 +300,25 @@ def statement(*parts: str) -> str:
     return " ".join(parts)
 
 
+def check_page(limit: int, offset: int, most: int = 100) -> None:
+    """InvalidInput unless limit and offset are those of a page."""
+    if not 1 <= limit <= most or not 0 <= offset <= 2**31:
+        raise InvalidInput(
+            f"limit is {limit} and offset {offset}; use a limit of 1 to {most} and an offset of 0 or more.",
+            field="limit",
+        )
+
+
+def clean(text: str | None, limit: int, tail: bool = False) -> str | None:
+    """A program's text as Postgres can keep it: no NUL, no lone surrogate, at most ``limit`` characters (the last
+    ones of a tail).
+    """
+    if text is None:
+        return None
+    text = text[-limit:] if tail else text[:limit]
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 def to_json(value: Any) -> str | None:
     """JSON for a jsonb parameter."""
     return None if value is None else json.dumps(value, ensure_ascii=False)

@@ -13,14 +13,12 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Applied, Plan
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
     Row,
+    check_page,
     new_id,
     statement,
     to_json,
 )
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import (
-    RevisionRecords,
-    check_page,
-)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import RevisionRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     DEPLOYMENT,
     deployment_view,

@@ -14,11 +14,11 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
     PostgresBase,
     Row,
+    check_page,
     new_id,
     statement,
     to_json,
 )
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import check_page
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     LISTENER,
     iso,

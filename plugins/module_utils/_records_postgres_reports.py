@@ -7,8 +7,7 @@ refused."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
@@ -21,28 +20,25 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
     DEFAULT_PORT_RANGE,
     LEASE_SECONDS,
-    LogEntry,
     Renewed,
     Reported,
     Wanted,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
     Row,
+    clean,
     statement,
     to_json,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_claims import ClaimRecords
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import check_page
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     DEPLOYMENT,
-    iso,
     owner_label,
     revision_view,
 )
 
 _CAUSE_LIMIT = 4096
 _TAIL_LIMIT = 65536
-_LINE_LIMIT = 16384
 
 
 class ReportRecords(ClaimRecords):
@@ -345,111 +341,8 @@ class ReportRecords(ClaimRecords):
         )
         return port
 
-    # -- logs ----------------------------------------------------------------------------------------------------
-
-    def append_logs(
-        self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]
-    ) -> int:
-        """See ``_records.Records.append_logs``."""
-        self.ready()
-        if type not in _model.LOG_TYPES:
-            raise InvalidInput(f"The log type {type!r} is not known; use build or deploy.", field="type")
-        row = None
-        if _model.is_uuid(claim_or_revision_id):
-            row = self.one(
-                "select deployment_id, revision_id from control_plane.claims where id = %(id)s and "
-                "workspace_id = %(workspace)s "
-                "union all select deployment_id, id from control_plane.revisions where id = %(id)s and "
-                "workspace_id = %(workspace)s",
-                {"id": claim_or_revision_id, "workspace": self.workspace_id},
-            )
-        if row is None:
-            raise NotFound(
-                f"There is no claim or revision {claim_or_revision_id}; claim again.", kind="claim", names=[]
-            )
-        lines = [_line(entry) for entry in entries]
-        if not lines:
-            return 0
-        with self.transaction():
-            return self.run(
-                "insert into control_plane.revision_logs (deployment_id, revision_id, type, writer, seq, at, "
-                "level, message) "
-                "select %(deployment)s, %(revision)s, %(type)s, %(writer)s, seq, coalesce(at, "
-                "clock_timestamp()), level, message "
-                "from unnest(%(seqs)s::bigint[], %(times)s::timestamptz[], %(levels)s::text[], %(messages)s::text[]) "
-                "as entry (seq, at, level, message) on conflict (writer, type, seq) do nothing",
-                {
-                    "deployment": row["deployment_id"],
-                    "revision": row["revision_id"],
-                    "type": type,
-                    "writer": claim_or_revision_id,
-                    **{key: [line[key] for line in lines] for key in ("seqs", "times", "levels", "messages")},
-                },
-            )
-
-    def logs(
-        self,
-        deployment: str,
-        number: int | None = None,
-        type: Literal["build", "deploy"] = "deploy",
-        after: str | None = None,
-        limit: int = 50,
-    ) -> dict[str, Any]:
-        """See ``_records.Records.logs``."""
-        row = self.must_deployment(deployment)
-        check_page(limit, 0, most=1000)
-        if after is not None and not after.isdecimal():
-            raise InvalidInput(
-                "The position in the log is malformed; give the next_offset of an answer.", field="after"
-            )
-        values = {"type": type, "after": int(after or 0), "limit": limit}
-        if number is None:
-            of, values["id"] = "where g.deployment_id = %(id)s", row["id"]
-        else:
-            of, values["id"] = "where g.revision_id = %(id)s", self.must_revision(row, number)["id"]
-        found = self.all(
-            statement(
-                "select g.id, g.at, g.level, g.message from control_plane.revision_logs g",
-                of,
-                "and g.type = %(type)s and g.id > %(after)s order by g.id limit %(limit)s",
-            ),
-            values,
-        )
-        lines = [
-            {"id": str(line["id"]), "timestamp": iso(line["at"]), "level": line["level"], "message": line["message"]}
-            for line in found
-        ]
-        return {"logs": lines, "next_offset": lines[-1]["id"] if lines else after}
-
 
 def _interrupted(row: Mapping[str, Any]) -> bool:
     """Whether the holder of the claim should stop: asked to, or the deployment is to be deleted."""
     unwanted = row["status"] == _model.AWAITING_DELETE and row["claim_action"] == "apply"
     return bool(row["interrupt_requested"] or unwanted)
-
-
-def clean(text: str | None, limit: int, tail: bool = False) -> str | None:
-    """A program's text as Postgres can keep it: no NUL, no lone surrogate, at most ``limit`` characters (the last
-    ones of a tail).
-    """
-    if text is None:
-        return None
-    text = text[-limit:] if tail else text[:limit]
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-
-
-def _line(entry: LogEntry) -> dict[str, Any]:
-    level = str(entry.get("level") or "INFO").upper()
-    try:
-        at = datetime.fromisoformat(entry["timestamp"]) if entry.get("timestamp") else None
-        seq = int(entry["seq"])
-    except (KeyError, TypeError, ValueError):
-        raise InvalidInput(
-            "A log entry has no valid seq or timestamp; give a number and an ISO-8601 time.", field="entries"
-        ) from None
-    return {
-        "seqs": seq,
-        "times": at,
-        "levels": level if level in _model.LOG_LEVELS else "INFO",
-        "messages": clean(str(entry.get("message") or ""), _LINE_LIMIT),
-    }

@@ -15,6 +15,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
     PostgresBase,
     Row,
+    check_page,
     new_id,
     statement,
     to_json,
@@ -387,15 +388,6 @@ class RevisionRecords(PostgresBase):
     def _refuse_deleted(self, row: Mapping[str, Any]) -> None:
         if row["status"] in (_model.AWAITING_DELETE, _model.AWAITING_FINAL_DELETE):
             raise Conflict(f"Deployment {row['name']} is being deleted; wait until it is gone.", status=row["status"])
-
-
-def check_page(limit: int, offset: int, most: int = 100) -> None:
-    """InvalidInput unless limit and offset are those of a page."""
-    if not 1 <= limit <= most or not 0 <= offset <= 2**31:
-        raise InvalidInput(
-            f"limit is {limit} and offset {offset}; use a limit of 1 to {most} and an offset of 0 or more.",
-            field="limit",
-        )
 
 
 def _title(deployment: Mapping[str, Any], revision: Mapping[str, Any]) -> str:
