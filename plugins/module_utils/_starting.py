@@ -99,6 +99,8 @@ class Start:
         if serving is None or made is None or made == revision.made:
             return
         if made == state.made and serving == state.colour:
+            if serving not in up:
+                self._again(state)
             return
         problem: HostError | None = None
         try:
@@ -115,6 +117,18 @@ class Start:
         if switch.proxy is None and "restored" not in problem.extra:
             again = partial(switch.restore_public, made, state, problem)
             self.steps.do(f"Start revision {state.revision} again", again)
+
+    def _again(self, state: State) -> None:
+        """Start what served, so that something serves while the candidate is tried; it need not succeed."""
+        server, timeout = self.server, self.switch.gate_timeout
+        try:
+            old = server.revision(state.revision, state.connections)
+            sentence = f"Start API {state.colour} of revision {state.revision}, which served"
+            self.steps.do(sentence, lambda: server.start_api(old, state.colour, timeout, enable=True))
+        except StaleEpoch:
+            raise
+        except HostError as error:
+            self.steps.warnings.append(f"Revision {state.revision}, which served, does not come up: {error}")
 
     # -- the candidate -------------------------------------------------------------------------------------------------
 
