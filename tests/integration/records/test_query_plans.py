@@ -158,7 +158,7 @@ def use_everything(open_: Callable[..., Records]) -> None:
     records.interrupt_revision("still-9")
     records.pin_revision("still-9", 3)
     claims = records.claim(owner=OWNER, limit=3) + records.claim(owner=OWNER, listener="east", limit=3)
-    claims += records.claim(["still-10", records.deployment("still-11")["id"]], owner=OWNER)  # type: ignore[index]
+    claims += records.claim(["still-10", records.deployment("still-11")["id"]], owner=OWNER)
     claims += records.claim(["still-10"], owner=OTHER, takeover=True)
     records.claim(owner=OWNER, preview=True, limit=3)
     records.claim(["still-12"], owner=OWNER, preview=True)
