@@ -44,6 +44,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "PATH": f"{VENV / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(settings.configuration),
         "ANSIBLE_NOCOLOR": "1",
+        "TMPDIR": str(settings.temporary),
+        "XDG_RUNTIME_DIR": str(settings.temporary),
         "PYTHONUNBUFFERED": "1",
         "UV_SYSTEM_CERTS": "1",
     }
@@ -69,6 +71,7 @@ def _parts_run(settings: Settings, made_from: str) -> bool:
 
 def run(settings: Settings, progress: Progress) -> Outcome:
     """Run playbooks/quickstart.yml with the inventory; without the parts when they are as they should be."""
+    settings.temporary.mkdir(mode=0o700, exist_ok=True)
     made_from = fingerprint(settings)
     command = [str(VENV / "bin" / "python"), "-m", "ansible", "playbook"]
     command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]

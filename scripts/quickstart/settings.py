@@ -70,6 +70,10 @@ class Settings:
         return self.directory / "result.json"
 
     @property
+    def temporary(self) -> Path:
+        return self.directory / "tmp"
+
+    @property
     def parts(self) -> Path:
         """What the parts were made from the last time."""
         return self.directory / "parts.sha256"
@@ -140,6 +144,7 @@ def write(settings: Settings) -> None:
     settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.is_new and len(os.fsencode(settings.state.supervisor_dir)) > LONGEST_SUPERVISOR_DIR:
         # the directory stays where it is; its sockets are reached through a short symbolic link
+        Path(settings.state.supervisor_dir).mkdir(mode=0o700, exist_ok=True)
         short = Path(tempfile.mkdtemp(prefix="langgraph-")) / "s"
         short.symlink_to(settings.state.supervisor_dir)
         settings.state.supervisor_dir = str(short)
