@@ -36,7 +36,7 @@ $(LAYERS:%=test-%): test-%:
 	@test -n "$(PYTHON)" && PYTHON="$(PYTHON)" "$(PYTHON)" tests/run $*
 
 benchmark: venv ## measure, and print the table of figures with their targets
-	@python tests/benchmarks/run
+	@tests/support/hosts/with-engine python tests/benchmarks/run
 
 lint: venv ## ansible-lint over playbooks and roles
 	@ansible-lint --offline --profile production
