@@ -61,7 +61,7 @@ def work(params: t.Mapping[str, t.Any], paths: HostPaths, check: bool) -> c.Iter
     epoch, wait = fence_arguments(params)
     if check:
         compare(paths, epoch)
-        yield Steps(None, True)
+        yield Steps(None, True, announced=params.get("announced") or ())
         return
     with fenced(paths, epoch, wait) as fence:
         yield Steps(fence, False)

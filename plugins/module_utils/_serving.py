@@ -117,15 +117,24 @@ def read_json(path: Path) -> t.Any:
 class Steps:
     """Runs sub-steps, each only while the claim is the newest one; in check mode it only notes them."""
 
-    def __init__(self, fence: Fence | None, check: bool, observe: c.Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        fence: Fence | None,
+        check: bool,
+        observe: c.Callable[[str], None] | None = None,
+        announced: c.Collection[str] = (),
+    ) -> None:
         self.fence = fence
         self.check = check
+        self.announced = frozenset(announced) if check else frozenset()
         self.actions: list[str] = []
         self.warnings: list[str] = []
         self._observe = observe
 
     def do(self, sentence: str, *work: c.Callable[[], t.Any]) -> None:
-        """Note `sentence` and do the work."""
+        """Note `sentence` and do the work. In check mode what an earlier step has announced is not noted again."""
+        if sentence in self.announced:
+            return
         if not self.check:
             if self._observe:
                 self._observe(sentence)

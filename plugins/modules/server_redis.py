@@ -104,19 +104,17 @@ restart_reasons:
   sample: [its unit was changed after it was started]
 """
 
-import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import Fence, compare, fenced
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import compare, fenced
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_module import (
     fence_arguments,
     host_spec,
     module_paths,
 )
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import HostPaths
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._redis_instance import HOST, Instance, Wanted
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import open_services
 
@@ -152,8 +150,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     else:
         with fenced(paths, epoch, wait) as fence:
             outcome = verb(False, fence.check)
-            if not present:
-                _tidy(paths, fence)
     result: dict[str, t.Any] = {"changed": bool(outcome.actions), "actions": outcome.actions, "diff": outcome.diff}
     if present:
         result.update(
@@ -169,17 +165,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
                 f" restart {instance.unit} while no run is active."
             )
     return result
-
-
-def _tidy(paths: HostPaths, fence: Fence) -> None:
-    """Remove the deployment's directory when nothing but the fence itself is left in it."""
-    fence.check()
-    left = {path.name for path in paths.home.iterdir()}
-    if left <= {paths.epoch.name, paths.work_lock.name}:
-        for path in (paths.epoch, paths.work_lock):
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            paths.home.rmdir()
 
 
 def main() -> None:

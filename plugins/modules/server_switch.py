@@ -36,6 +36,13 @@ options:
       - Without it none is removed.
     type: list
     elements: int
+  announced:
+    description:
+      - Sentences of an earlier step, as RV(selfhosted.langgraph.server_start#module:actions), that check mode is not
+        to say again. A run ignores them.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Says what would be done and does nothing.
@@ -112,6 +119,7 @@ def main() -> None:
             **run_spec(),
             "number": {"type": "int", "required": True},
             "keep": {"type": "list", "elements": "int"},
+            "announced": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
