@@ -117,7 +117,7 @@ def test_second_run_changes_nothing(visitor: Visitor, first: Done, ports: dict[s
     done = visitor.run("make", "quickstart", **ports)
     assert done.status == 0
     assert "(changed=0)" in done.output
-    assert done.seconds < 30
+    assert done.seconds < 90  # a few seconds; this machine may have other things to do
     assert visitor.processes().keys() == before.keys()
 
 
