@@ -22,6 +22,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths i
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import Server, Steps
 
 STAYS = ("epoch", "work.lock")
+STATE = Path("/var/lib/langgraph")  # where systemd makes the StateDirectory of the units
 
 
 def remove(server: Server, steps: Steps, proxy: Proxy | None = None) -> None:
@@ -37,7 +38,8 @@ def remove(server: Server, steps: Steps, proxy: Proxy | None = None) -> None:
         unit = server.paths.api_unit(colour)
         if server.services.installed_text(unit) is not None or server.api_up(colour):
             steps.do(f"Stop and remove API {colour}", partial(server.drop_api, colour))
-    for path in leftovers(server.paths.home):
+    of_units = [STATE / slug] if server.paths.platform == "systemd" and (STATE / slug).exists() else []
+    for path in [*leftovers(server.paths.home), *of_units]:
         steps.do(f"Remove {path}", partial(_drop, path))
     if server.paths.platform == "systemd" and user_exists(server.paths.service_user):
         user = server.paths.service_user

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _process
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, Held, StaleClaim
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim, Records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import find_owner
 from tests.support.bulk import multiply
@@ -143,10 +144,15 @@ def test_one_of_many_gets_a_named_deployment(records: Records, open_again: Calla
             one.close()
 
 
+def take_over(records: Records) -> Claim:
+    """Claim `chat` from whoever has it."""
+    return records.claim(["chat"], owner=OWNER, takeover=True)[0]
+
+
 def test_takeovers_at_once_leave_one_holder(records: Records, open_again: Callable[..., Records]) -> None:
     create(records)
     many = [open_again() for _number in range(6)]
-    results = in_threads(*(lambda r=one: r.claim(["chat"], owner=OWNER, takeover=True)[0] for one in many))  # type: ignore[misc]  # a default that binds the loop variable
+    results = in_threads(*(partial(take_over, one) for one in many))
     assert sorted(result["public"]["epoch"] for result in results) == [1, 2, 3, 4, 5, 6]
     newest = max(results, key=lambda result: result["public"]["epoch"])
     for result in results:
@@ -161,12 +167,12 @@ def test_creates_updates_and_ports_at_once(
     records: Records, backstage: Backstage, open_again: Callable[..., Records]
 ) -> None:
     many = [open_again() for _number in range(6)]
-    made = in_threads(*(lambda r=one: r.apply_deployment({"name": "chat", "image_uri": "a/b:1"}) for one in many))  # type: ignore[misc]  # a default that binds the loop variable
+    made = in_threads(*(partial(one.apply_deployment, {"name": "chat", "image_uri": "a/b:1"}) for one in many))
     assert all(
         isinstance(result, Conflict) or not result["changed"] or result["revision"]["number"] == 1 for result in made
     )
     assert len(records.deployments()) == 1
-    in_threads(*(lambda r=one, n=n: update(r, env={"A": str(n)}) for n, one in enumerate(many)))  # type: ignore[misc]  # a default that binds the loop variable
+    in_threads(*(partial(update, one, env={"A": str(number)}) for number, one in enumerate(many)))
     statuses = [revision["status"] for revision in records.revisions("chat")]
     assert statuses == ["QUEUED"] + ["SKIPPED"] * 6
     for number in range(6):
