@@ -152,14 +152,14 @@ def fitting_failure(status: str) -> str:
 
 
 def kept_numbers(deployed: Iterable[int], active: int | None, claimed: int | None, pinned: Iterable[int]) -> list[int]:
-    """Numbers of the revisions whose directories hosts keep: active, claimed, pinned and the newest older ones that
-    were deployed.
+    """Numbers of the revisions whose directories hosts keep: the claimed one (else the active one), the newest others
+    that were deployed, active and pinned ones. The same before a claim is applied and after, so that nothing is left to
+    prune for a second run.
     """
-    older = sorted((number for number in set(deployed) if number not in (active, claimed)), reverse=True)[
-        :KEPT_REVISIONS
-    ]
-    kept = set(older) | set(pinned) | {number for number in (active, claimed) if number is not None}
-    return sorted(kept)
+    serves = active if claimed is None else claimed
+    others = {*deployed, *([] if active is None else [active])} - {serves}
+    kept = {*sorted(others, reverse=True)[:KEPT_REVISIONS], *pinned}
+    return sorted(kept | {number for number in (active, claimed) if number is not None})
 
 
 # -- names -------------------------------------------------------------------------------------------------------------

@@ -80,7 +80,9 @@ def test_steps(old: str, new: str, steps: tuple[str, ...]) -> None:
 
 
 def test_kept_numbers() -> None:
-    assert _model.kept_numbers(range(1, 12), active=11, claimed=12, pinned=[2]) == [2, 6, 7, 8, 9, 10, 11, 12]
+    assert _model.kept_numbers(range(1, 12), active=11, claimed=12, pinned=[2]) == [2, 7, 8, 9, 10, 11, 12]
+    assert _model.kept_numbers(range(1, 13), active=12, claimed=12, pinned=[2]) == [2, 7, 8, 9, 10, 11, 12]
+    assert _model.kept_numbers(range(1, 13), active=12, claimed=None, pinned=[2]) == [2, 7, 8, 9, 10, 11, 12]
     assert _model.kept_numbers([], None, None, []) == []
     assert _model.kept_numbers([3], active=3, claimed=1, pinned=[]) == [1, 3]
 
