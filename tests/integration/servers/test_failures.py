@@ -73,9 +73,7 @@ def test_old_revision_comes_back_when_the_new_queue_fails(server: Server) -> Non
 
 def test_taken_port_is_named(server: Server) -> None:
     number = server.number
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", server.ports["api"]["green"]))
-        holder.listen()
+    with socket.create_server(("127.0.0.1", server.ports["api"]["green"])):
         result = server.start(server.make())
     assert result["failed"]
     assert f"Port {server.ports['api']['green']} is taken by process" in result["msg"]
