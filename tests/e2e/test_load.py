@@ -33,7 +33,7 @@ def test_no_request_fails_over_revisions(systemd: Stack, tmp_path: Path) -> None
         systemd.controller.playbook("rollback", langgraph_deployment="counter", langgraph_revision=1).ok()
         load.settle()
         load.stop()
-    assert load.failures == []
+    assert load.failures == [], "\n".join(load.failures)
     assert load.unfinished() == []
 
     rows = systemd.host(
