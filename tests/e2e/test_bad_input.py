@@ -148,9 +148,11 @@ def test_bad_names_and_sources(served: Stack, tmp_path: Path) -> None:
     assert served.module("deployment_info", name="echo2")["deployments"] == []
 
 
-def test_gate_time_out(served: Stack) -> None:
-    served.create("echo", ECHO, env={"MARK": "late"})
-    refused(served, "DEPLOY_FAILED", "0.2", langgraph_server_gate_timeout=0.2)
+def test_gate_time_out(served: Stack, tmp_path: Path) -> None:
+    text = (ECHO / "echo.py").read_text()
+    slow = text.replace("import os\n", "import os\nimport time\n").replace("def look", "time.sleep(4)\n\n\ndef look")
+    served.create("echo", copy_graph(ECHO, tmp_path / "source", echo__py=slow), env={"MARK": "late"})
+    refused(served, "DEPLOY_FAILED", "2 s", langgraph_server_gate_timeout=2)
 
 
 def test_taken_port(served: Stack) -> None:
