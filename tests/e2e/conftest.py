@@ -82,13 +82,14 @@ def supervisor(
     with tempfile.TemporaryDirectory(prefix="lge-", dir="/tmp") as short:
         options = records(postgres_server, key_file)
         port = free_port()
+        first_port = 23000 + os.getpid() % 90 * 100  # of this run alone, should another be under way
         variables = {
             **shared_variables(options),
             "langgraph_platform": "supervisor",
             "langgraph_hosts": "localhost",
             "langgraph_supervisor_dir": f"{short}/s",
             "langgraph_root": f"{short}/servers",
-            "langgraph_port_range": "23000-23999",
+            "langgraph_port_range": f"{first_port}-{first_port + 99}",
             "langgraph_postgres_port": port,
             "langgraph_postgres_password": "postgres-e2e-password",
         }

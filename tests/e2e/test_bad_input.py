@@ -262,7 +262,11 @@ def test_text_is_never_a_template(served: Stack) -> None:
     for name in ("SHELL", "WIDE"):
         lines.append(f"          {name}: !unsafe {_quoted(texts[name])}")
     path.write_text("\n".join(lines) + "\n")
-    served.controller.playbook(str(path)).ok()
+    records = {
+        "LANGGRAPH_RECORDS_DSN": served.records_options["dsn"],
+        "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE": served.records_options["encryption_key_file"],
+    }
+    served.controller.playbook(str(path), env=records).ok()
     run = served.apply("texts").ok()
     assert "uid=" not in run.output
     assert served.revision("texts")["message"] == "{{ 7 * 6 }} $(id)"
