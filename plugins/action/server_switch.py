@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._claim import ClaimAction
 
 
 class ActionModule(ClaimAction):
     """The module of this name, with slug and epoch from the claim."""
-
-    def secrets(self, claim: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {}

@@ -43,8 +43,8 @@ class ClaimAction(ActionBase):
     _supports_async = False
 
     def secrets(self, claim: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Options of the module that hold secrets."""
-        raise NotImplementedError
+        """Options of the module that hold secrets; none unless a module says otherwise."""
+        return {}
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)

@@ -70,6 +70,7 @@ def test_killed_at_each_step(supervisor: Stack, steps: list[str]) -> None:
         running.kill()
         supervisor.apply("killed").ok()
         marks = witness.stop()
+        assert marks, f"the witness got no answer at all: {step}"
         assert set(marks) <= {old, new}, (step, marks)
         assert look(url, "MARK") == {"MARK": new}, step
         assert supervisor.revision("killed")["status"] == "DEPLOYED", step
