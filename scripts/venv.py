@@ -22,7 +22,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-LISTS = {"quickstart": ["runtime", "quickstart"], "dev": ["runtime", "quickstart", "dev"]}
+LISTS = {
+    "quickstart": ["runtime", "control_plane", "quickstart"],
+    "dev": ["runtime", "control_plane", "quickstart", "dev"],
+}
 MINIMUM = (3, 11)
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 

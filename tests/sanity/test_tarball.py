@@ -18,6 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOP_FILES = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"}
 TOP_FOLDERS = {"changelogs", "docs", "examples", "extensions", "meta", "playbooks", "plugins", "roles"}
+TOP_FOLDERS |= {"requirements", "services"}
 LEFTOVERS = ("__pycache__", ".pyc", "/tests/", "molecule", ".retry", "/fragments/", ".venv", ".git/", "_cache/")
 
 
@@ -53,6 +54,7 @@ def shipped() -> set[str]:
         for name in tracked
         if (name in TOP_FILES or name.split("/")[0] in TOP_FOLDERS)
         and not name.startswith(("extensions/molecule/", "changelogs/fragments/"))
+        and (not name.startswith("requirements/") or name == "requirements/control_plane.txt")
     }
 
 
