@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -47,10 +48,11 @@ def installed(version: str) -> Path:
             uv = Path(sys.executable).parent / "uv"
             python = folder / "bin" / "python"
             env = {**os.environ, "UV_SYSTEM_CERTS": "1"}
-            for words in (
+            steps: list[list[str | Path]] = [
                 ["venv", "--quiet", "--python", sys.executable, folder],
                 ["pip", "sync", "--quiet", "--require-hashes", "--python", python, lock],
-            ):
+            ]
+            for words in steps:
                 subprocess.run([uv, *words], check=True, env=env)
             stamp.write_text(wanted)
     return folder / "bin" / "langgraph"
@@ -91,10 +93,7 @@ class Done:
         rule = next(number for number, line in enumerate(lines) if line and set(line) <= {"-", " "})
         starts = [i for i, sign in enumerate(lines[rule]) if sign == "-" and (i == 0 or lines[rule][i - 1] == " ")]
         edges = [*starts, None]
-        return [
-            [line[begin:end].strip() for begin, end in zip(edges, edges[1:], strict=False)]
-            for line in lines[rule + 1 :]
-        ]
+        return [[line[begin:end].strip() for begin, end in itertools.pairwise(edges)] for line in lines[rule + 1 :]]
 
 
 class Running:

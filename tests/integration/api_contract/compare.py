@@ -157,7 +157,7 @@ class Document:
 
     def operations(self) -> dict[tuple[str, str], Mapping[str, Any]]:
         """Operations by method and path, with the parameters of the path in each."""
-        found = {}
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
         for path, item in self.data["paths"].items():
             for method in METHODS:
                 if method in item:
@@ -231,7 +231,7 @@ class Comparison:
                 self._add(f"{name} body", "added", True)
             return
         schema = (body or {}).get("content", {}).get("application/json", {}).get("schema")
-        if schema is None:
+        if body is None or schema is None:
             self._add(f"{name} body", "missing")
             return
         required = theirs.get("body_required", True)
