@@ -67,6 +67,24 @@ class StaleClaim(RecordsError):
         self.epoch = epoch
 
 
+class AuthenticationError(RecordsError):
+    """Nobody proved to be somebody: the API key is missing, unknown, revoked or expired."""
+
+    code = "unauthenticated"
+
+
+class AccessDenied(RecordsError):
+    """Who asks may not do this. extra: permission (the one that is missing) where known."""
+
+    code = "forbidden"
+
+
+class ProtocolTooOld(RecordsError):
+    """Client and server of the work protocol do not understand each other. extra: client_protocol, server_protocol."""
+
+    code = "protocol_too_old"
+
+
 class SchemaMissing(RecordsError):
     """The database holds no records schema, or one older than this code can use: run ``records_schema``."""
 

@@ -10,7 +10,7 @@ step.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
@@ -97,6 +97,116 @@ def check_image_uri(image: str) -> str:
             field="image_uri",
         )
     return image
+
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_OBJECT_KEY = re.compile(r"[A-Za-z0-9._-]{1,253}")
+# Names of secret_name that whoever applies resolves itself; all others are Kubernetes Secrets.
+REFERENCE_ENV, REFERENCE_FILE = "env", "file"
+_MOST_REFERENCES = 200
+
+
+def check_secret_references(references: Any) -> list[dict[str, str]]:
+    """References to secrets that the records do not hold, sorted by name: [{name, secret_name, secret_key}].
+
+    name: the environment variable of the server. secret_name ``env``: secret_key names a variable of whoever applies;
+    ``file``: a file below its allowed directory; anything else: a Kubernetes Secret, with its key.
+    """
+    if not isinstance(references, (list, tuple)) or len(references) > _MOST_REFERENCES:
+        raise InvalidInput(
+            f"secret_references is not a list of at most {_MOST_REFERENCES} entries; write name, secret_name and "
+            "secret_key for each.",
+            field="secret_references",
+        )
+    checked: dict[str, dict[str, str]] = {}
+    for reference in references:
+        entry = _reference(reference)
+        if entry["name"] in checked:
+            raise InvalidInput(
+                f"{entry['name']} stands twice in secret_references; keep one of them.", field="secret_references"
+            )
+        checked[entry["name"]] = entry
+    return [checked[name] for name in sorted(checked)]
+
+
+def _reference(reference: Any) -> dict[str, str]:
+    keys = ("name", "secret_name", "secret_key")
+    if (
+        not isinstance(reference, Mapping)
+        or set(reference) != set(keys)
+        or not all(isinstance(reference[key], str) for key in keys)
+    ):
+        raise InvalidInput(
+            "An entry of secret_references has not just name, secret_name and secret_key; write these three.",
+            field="secret_references",
+        )
+    name, secret, key = (reference[word] for word in keys)
+    if secret == REFERENCE_ENV:
+        good = _ENV_NAME.fullmatch(key) is not None
+    elif secret == REFERENCE_FILE:
+        parts = key.split("/")
+        good = bool(key) and len(key) <= 1024 and "\x00" not in key and not {"", ".", ".."} & set(parts)
+    else:
+        good = bool(_OBJECT_NAME.fullmatch(secret)) and bool(_OBJECT_KEY.fullmatch(key))
+    if not good or len(key) > 1024:
+        raise InvalidInput(
+            f"The reference of {name!r} is malformed; use secret_name env with the name of a variable, file with a "
+            "relative path, or the name and a key of a Kubernetes Secret.",
+            field="secret_references",
+        )
+    return {"name": name, "secret_name": secret, "secret_key": key}
+
+
+def check_command(key: str) -> Callable[[str], str]:
+    """A check of install_command or build_command: one line for the shell of the build."""
+
+    def check(value: str) -> str:
+        return check_text(value, key, limit=4096)
+
+    return check
+
+
+def check_tracked_packages(packages: Any) -> list[str]:
+    """Packages whose version a client tells, as ``NAME:VERSION``, sorted."""
+    if not isinstance(packages, (list, tuple)) or len(packages) > 100:
+        raise InvalidInput(
+            "tracked_packages is not a list of at most 100 texts; write NAME:VERSION.", field="tracked_packages"
+        )
+    for package in packages:
+        if not isinstance(package, str) or not re.fullmatch(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}:[^\x00-\x1f]{1,255}", package
+        ):
+            raise InvalidInput(
+                f"{package!r} in tracked_packages is malformed; write NAME:VERSION.", field="tracked_packages"
+            )
+    return sorted(set(packages))
+
+
+def check_url(key: str) -> Callable[[str], str]:
+    """A check of an address of http or https without a password in it."""
+
+    def check(value: str) -> str:
+        check_text(value, key, limit=2048)
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s]*)?", value):
+            raise InvalidInput(
+                f"{key} is no address that begins with http:// or https://, or it carries a user name; correct it.",
+                field=key,
+            )
+        return value
+
+    return check
+
+
+def check_choice(key: str, choices: tuple[str, ...]) -> Callable[[str], str]:
+    """A check of a value out of a fixed list."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            raise InvalidInput(f"{key} {value!r} is not known; use one of {', '.join(choices)}.", field=key)
+        return value
+
+    return check
 
 
 # -- resource spec -----------------------------------------------------------------------------------------------------

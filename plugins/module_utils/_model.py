@@ -93,7 +93,12 @@ REVISION_KINDS = (KIND_CREATE, KIND_UPDATE, KIND_ROLLBACK, KIND_REDEPLOY, KIND_U
 SOURCE_INTERNAL = "internal_source"
 SOURCE_GITHUB = "github"
 SOURCE_IMAGE = "external_docker"
-SOURCES = (SOURCE_INTERNAL, SOURCE_GITHUB, SOURCE_IMAGE)
+SOURCE_PUSHED_IMAGE = "internal_docker"  # an image in the registry that the control plane hands out a credential for
+IMAGE_SOURCES = (SOURCE_IMAGE, SOURCE_PUSHED_IMAGE)
+SOURCES = (SOURCE_INTERNAL, SOURCE_GITHUB, *IMAGE_SOURCES)
+
+DEPLOYMENT_TYPES = ("dev", "dev_free", "dev_free_zero", "dev_zero", "prod")
+TIERS = tuple(f"{kind}_{size}" for kind in ("SERVERLESS", "DEDICATED") for size in ("S", "M", "L"))
 
 COMPUTE_TYPES = ("hosts", "k8s")
 LOG_TYPES = ("build", "deploy")
@@ -180,14 +185,14 @@ def check_name(name: Any, kind: str = "deployment") -> str:
     return name
 
 
-def check_compute_id(compute_id: Any) -> str:
-    """The name of a listener, if it is a valid one."""
+def check_compute_id(compute_id: Any, field: str = "compute_id", kind: str = "listener") -> str:
+    """The name of a listener (or of another ``kind``), if it is a valid one."""
     if not isinstance(compute_id, str) or not _COMPUTE_ID.fullmatch(compute_id):
         raise InvalidInput(
-            f"{compute_id!r} is no valid name of a listener; use 1 to 128 letters, digits, dots, underscores "
+            f"{compute_id!r} is no valid name of a {kind}; use 1 to 128 letters, digits, dots, underscores "
             "and hyphens, "
             "beginning and ending with a letter or digit.",
-            field="compute_id",
+            field=field,
         )
     return compute_id
 

@@ -29,10 +29,41 @@ CONFIG_FIELDS = (
     "flavour",
     "api_version",
     "source_sha256",
+    "install_command",
+    "build_command",
+    "secret_references",
+    "tracked_packages",
 )
-_IMMUTABLE = ("source", "repo_url", "listener")
-_PLAIN = ("display_name", "repo_ref", "image_uri", "langgraph_config_path", "flavour", "api_version", "source_sha256")
-_KNOWN = {"name", "message", "listener", "source", "repo_url", "resource_spec", "env", "secrets", *_PLAIN}
+# Fields of the vendor's API that belong to the deployment as a whole: a difference makes no revision.
+ATTRIBUTES = (
+    "shareable",
+    "route_through_gateway",
+    "deployment_type",
+    "build_on_push",
+    "integration_id",
+    "custom_url",
+    "k8s_namespace",
+    "deployment_tier",
+    "compute_tier",
+    "database_tier",
+)
+_IMMUTABLE = ("source", "repo_url", "listener", "integration_id", "deployment_type", "k8s_namespace")
+_PLAIN = (
+    "display_name",
+    "repo_ref",
+    "image_uri",
+    "langgraph_config_path",
+    "flavour",
+    "api_version",
+    "source_sha256",
+    "install_command",
+    "build_command",
+)
+_FLAGS = ("shareable", "route_through_gateway", "build_on_push")
+_TEXT_ATTRIBUTES = tuple(key for key in ATTRIBUTES if key not in _FLAGS)
+# Values that are replaced as a whole.
+_WHOLE = ("resource_spec", "env", "secret_references", "tracked_packages")
+_KNOWN = {"name", "message", "listener", "source", "repo_url", "secrets", *_WHOLE, *_PLAIN, *ATTRIBUTES}
 
 # What the stores of a deployment run on: changing it restarts them.
 _DOWNTIME_RESOURCES = frozenset(key for key in _inputs.RESOURCE_KEYS if key.startswith(("db_", "redis_")))
@@ -45,9 +76,12 @@ def normalise(desired: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput(f"{unknown[0]} is no option of a deployment; remove it.", field=unknown[0])
     asked = {key: value for key, value in desired.items() if value is not None and value != ""}
     asked["name"] = _model.check_name(asked.get("name"))
-    for key in (*_PLAIN, "message", "source", "repo_url", "listener"):
+    for key in (*_PLAIN, *_TEXT_ATTRIBUTES, "message", "source", "repo_url", "listener"):
         if key in asked and not isinstance(asked[key], str):
             raise InvalidInput(f"{key} of deployment {asked['name']} is not a string; quote it.", field=key)
+    for key in _FLAGS:
+        if key in asked and not isinstance(asked[key], bool):
+            raise InvalidInput(f"{key} of deployment {asked['name']} is not true or false; use one of them.", field=key)
     if "display_name" in asked:
         _inputs.check_text(asked["display_name"], "display_name", limit=255)
     if "message" in asked:
@@ -83,6 +117,15 @@ _CHECKS = {
     "resource_spec": _inputs.check_resource_spec,
     "flavour": _simple_word("flavour"),
     "api_version": _simple_word("api_version"),
+    "install_command": _inputs.check_command("install_command"),
+    "build_command": _inputs.check_command("build_command"),
+    "secret_references": _inputs.check_secret_references,
+    "tracked_packages": _inputs.check_tracked_packages,
+    "custom_url": _inputs.check_url("custom_url"),
+    "deployment_type": _inputs.check_choice("deployment_type", _model.DEPLOYMENT_TYPES),
+    "deployment_tier": _inputs.check_choice("deployment_tier", _model.TIERS),
+    "compute_tier": _inputs.check_choice("compute_tier", _model.TIERS),
+    "database_tier": _inputs.check_choice("database_tier", _model.TIERS),
 }
 
 
@@ -97,11 +140,18 @@ def derive_source(asked: Mapping[str, Any]) -> str:
 
 def _check_fits_source(name: str, source: str, asked: Mapping[str, Any]) -> None:
     allowed = {
-        _model.SOURCE_INTERNAL: {"source_sha256", "langgraph_config_path"},
-        _model.SOURCE_GITHUB: {"repo_url", "repo_ref", "langgraph_config_path"},
+        _model.SOURCE_INTERNAL: {"source_sha256", "langgraph_config_path", "install_command", "build_command"},
+        _model.SOURCE_GITHUB: {
+            *("repo_url", "repo_ref", "langgraph_config_path", "install_command", "build_command"),
+            *("integration_id", "build_on_push"),
+        },
         _model.SOURCE_IMAGE: {"image_uri"},
+        _model.SOURCE_PUSHED_IMAGE: {"image_uri"},
     }[source]
-    every = ("source_sha256", "langgraph_config_path", "repo_url", "repo_ref", "image_uri")
+    every = (
+        *("source_sha256", "langgraph_config_path", "repo_url", "repo_ref", "image_uri"),
+        *("install_command", "build_command", "integration_id", "build_on_push"),
+    )
     wrong = [key for key in every if key in asked and key not in allowed]
     if wrong:
         raise InvalidInput(
@@ -129,6 +179,11 @@ def initial(asked: Mapping[str, Any]) -> dict[str, Any]:
         "flavour": asked.get("flavour", _model.DEFAULT_FLAVOUR),
         "api_version": asked.get("api_version"),
         "source_sha256": asked.get("source_sha256"),
+        "install_command": asked.get("install_command"),
+        "build_command": asked.get("build_command"),
+        "secret_references": asked.get("secret_references", []),
+        "tracked_packages": asked.get("tracked_packages", []),
+        **{key: asked.get(key) for key in ATTRIBUTES},
     }
 
 
@@ -142,7 +197,7 @@ def has_source(config: Mapping[str, Any]) -> bool:
 def merge(current: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """``current`` with what is asked for laid over it; a secret whose value is the mask keeps its value."""
     merged = dict(current)
-    merged.update({key: asked[key] for key in (*_PLAIN, "resource_spec", "env") if key in asked})
+    merged.update({key: asked[key] for key in (*_PLAIN, *_WHOLE, *ATTRIBUTES) if key in asked})
     if "secrets" in asked:
         merged["secrets"] = unmask(asked["secrets"], current.get("secrets") or {})
     return merged
@@ -176,7 +231,7 @@ def differing(
     fields: list[str] = []
     left: dict[str, Any] = {}
     right: dict[str, Any] = {}
-    for key in ("display_name", *CONFIG_FIELDS):
+    for key in ("display_name", *ATTRIBUTES, *CONFIG_FIELDS):
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
@@ -196,15 +251,30 @@ def differing(
 
 
 def plan(
-    current: Mapping[str, Any] | None, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present"
+    current: Mapping[str, Any] | None,
+    desired: Mapping[str, Any],
+    state: Literal["present", "absent"] = "present",
+    *,
+    always_revision: bool = False,
+    must: Literal["create", "update"] | None = None,
 ) -> Plan:
-    """What bringing ``current`` to ``desired`` does. Raises InvalidInput and Conflict, naming the deployment."""
+    """What bringing ``current`` to ``desired`` does. Raises InvalidInput, Conflict and NotFound, naming the deployment.
+
+    always_revision: an update makes a revision even if nothing differs. must: what it has to be (None: either).
+    """
     if state == "absent":
         return _plan_absent(current, skip_dump=bool(desired.get("skip_dump")), force=bool(desired.get("force")))
     asked = normalise(desired)
     if current is None:
+        if must == "update":
+            raise NotFound(
+                f"There is no deployment {asked['name']}; create it.", kind="deployment", names=[asked["name"]]
+            )
         return _plan_create(asked)
     name = current["name"]
+    if must == "create":
+        # The sentence is the contract's.
+        raise Conflict(f"A deployment named '{name}' already exists.", status=current.get("status"))
     if current.get("status") in (_model.AWAITING_DELETE, _model.AWAITING_FINAL_DELETE):
         raise Conflict(
             f"Deployment {name} is being deleted; wait until it is gone, then create it again.",
@@ -219,15 +289,15 @@ def plan(
             )
     _check_fits_source(name, current["source"], asked)
     after = merge(current, asked)
-    _model.check_disjoint(after["env"], after["secrets"])
+    _check_environment(after)
     fields, left, right = differing(current, after)
     first = current.get("latest_number") is None
     config_differs = any(field.split(".")[0] in CONFIG_FIELDS for field in fields)
-    if not fields:
+    if not fields and not (always_revision and has_source(after)):
         return Plan("none", version=current["version"])
     return Plan(
         "update",
-        new_revision=config_differs and has_source(after),
+        new_revision=(config_differs or always_revision) and has_source(after),
         zero_downtime=first or not any(field.partition(".")[2] in _DOWNTIME_RESOURCES for field in fields),
         fields=fields,
         before={"name": name, **left},
@@ -236,17 +306,32 @@ def plan(
     )
 
 
+def _check_environment(after: Mapping[str, Any]) -> None:
+    """A name stands once in env, secrets and secret_references, and no reference sets what the platform sets."""
+    _model.check_disjoint(after["env"], after["secrets"])
+    names = [reference["name"] for reference in after["secret_references"]]
+    _model.check_environment(dict.fromkeys(names, ""), "secret_references")
+    both = sorted(set(names) & {*after["env"], *after["secrets"]})
+    if both:
+        raise InvalidInput(
+            f"{', '.join(both)} stands in secret_references and in env or secrets; keep it in one of them.",
+            field="secret_references",
+        )
+
+
 def _plan_create(asked: Mapping[str, Any]) -> Plan:
     after = initial(asked)
     name = after["name"]
+    if _model.is_uuid(name):
+        raise InvalidInput(f"{name} looks like the id of a deployment; give a new one another name.", field="name")
     _check_fits_source(name, after["source"], asked)
     if after["source"] == _model.SOURCE_GITHUB and not after["repo_url"]:
         raise InvalidInput(
             f"repo_url of deployment {name} is missing; give the address of its repository.", field="repo_url"
         )
-    _model.check_disjoint(after["env"], after["secrets"])
+    _check_environment(after)
     unmask(after["secrets"], {})
-    shown = {key: value for key, value in after.items() if value not in (None, {})}
+    shown = {key: value for key, value in after.items() if value not in (None, {}, [])}
     if after["secrets"]:
         shown["secrets"] = masked(after["secrets"])
     return Plan("create", new_revision=has_source(after), fields=tuple(sorted(shown)), after=shown)
@@ -300,7 +385,7 @@ def plan_activation(
     if secrets == "current":
         after["secrets"] = current["secrets"]
     before = dict(running) if running is not None else dict(current)
-    fields, left, right = differing({**before, "display_name": None}, {**after, "display_name": None})
+    fields, left, right = differing(of_revision(before), of_revision(after))
     return Plan(
         "update",
         new_revision=True,
@@ -312,84 +397,6 @@ def plan_activation(
     )
 
 
-def plan_listener(
-    current: Mapping[str, Any] | None, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present"
-) -> Plan:
-    """What bringing a listener to ``desired`` (compute_id, compute_type, compute_config, version) does."""
-    compute_id = _model.check_compute_id(desired.get("compute_id"))
-    if state == "absent":
-        if current is None:
-            return Plan("none")
-        if current["deployments"]:
-            raise Conflict(f"Listener {compute_id} still has {current['deployments']} deployments; delete them first.")
-        return Plan(
-            "delete",
-            fields=("compute_id",),
-            before=_listener_view(current),
-            after={},
-            version=current["record_version"],
-        )
-    after = merge_listener(current, desired)
-    if current is None:
-        return Plan("create", fields=tuple(sorted(after)), after=after)
-    before = _listener_view(current)
-    fields = tuple(sorted(key for key, value in after.items() if before.get(key) != value))
-    if not fields:
-        return Plan("none", version=current["record_version"])
-    return Plan("update", fields=fields, before=before, after=after, version=current["record_version"])
-
-
-def _listener_view(listener: Mapping[str, Any]) -> dict[str, Any]:
-    config = {"host_groups": list((listener.get("compute_config") or {}).get("host_groups") or [])}
-    return {**{key: listener.get(key) for key in ("compute_id", "compute_type", "version")}, "compute_config": config}
-
-
-def merge_listener(current: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> dict[str, Any]:
-    """The listener after the change, checked: {compute_id, compute_type, compute_config{host_groups}, version}."""
-    compute_id = desired["compute_id"]
-    base = (
-        _listener_view(current)
-        if current
-        else {"compute_id": compute_id, "compute_type": "hosts", "version": None, "compute_config": {"host_groups": []}}
-    )
-    asked_type = desired.get("compute_type") or base["compute_type"]
-    if asked_type not in _model.COMPUTE_TYPES:
-        raise InvalidInput(
-            f"compute_type {asked_type!r} of listener {compute_id} is not known; use hosts or k8s.",
-            field="compute_type",
-        )
-    if current and asked_type != base["compute_type"]:
-        raise InvalidInput(
-            f"The compute_type of listener {compute_id} is {base['compute_type']} and cannot be changed; delete "
-            "the listener first.",
-            field="compute_type",
-        )
-    after = {**base, "compute_type": asked_type}
-    if desired.get("version"):
-        after["version"] = _inputs.check_text(str(desired["version"]), "version", limit=128)
-    config = desired.get("compute_config")
-    if config is not None:
-        after["compute_config"] = {"host_groups": _groups(compute_id, config)}
-    return after
-
-
-def _groups(compute_id: str, config: Any) -> list[str]:
-    if not isinstance(config, Mapping) or set(config) - {"host_groups", "k8s_namespaces"}:
-        raise InvalidInput(
-            f"compute_config of listener {compute_id} is malformed; give host_groups (or k8s_namespaces) with a list.",
-            field="compute_config",
-        )
-    lists = [list(config[key]) for key in ("host_groups", "k8s_namespaces") if isinstance(config.get(key), list)]
-    if len(lists) == 2 and lists[0] != lists[1]:
-        raise InvalidInput(
-            f"host_groups and k8s_namespaces of listener {compute_id} differ; they are the same list, so give "
-            "one of them.",
-            field="compute_config",
-        )
-    groups = lists[0] if lists else []
-    if not all(isinstance(group, str) and group for group in groups):
-        raise InvalidInput(
-            f"compute_config of listener {compute_id} holds something else than names; quote them.",
-            field="compute_config",
-        )
-    return [_inputs.check_text(group, "host_groups", limit=255) for group in groups]
+def of_revision(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what belongs to the deployment as a whole."""
+    return {key: value for key, value in config.items() if key not in ("display_name", *ATTRIBUTES)}

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The interface of the records, and the shapes that cross it.
 
-Adapters: ``_records_postgres`` (a dsn); an HTTP adapter follows. Open one with ``_records_open.open_records``.
+Adapters: ``_records_postgres`` (a dsn) and ``_records_http`` (the address of a control plane).
+Open one with ``_records_open.open_records``.
 All results are JSON-able: ids are UUID strings, times ISO-8601 strings in UTC, sizes bytes, durations seconds.
 Secret values are masked (``{name: MASK}``) everywhere but in the private part of a claim. All methods raise the
 errors of ``_errors``.
@@ -123,6 +124,7 @@ class ClaimPrivate(TypedDict):
 
     env: dict[str, str]
     secrets: dict[str, str]
+    secret_references: list[dict[str, str]]  # name, secret_name, secret_key; resolved by whoever applies
     lock: str | None
     database_password: str | None  # None only in a preview, before the first claim made them
     redis_password: str | None
@@ -179,7 +181,7 @@ class SchemaStatus(TypedDict):
 
 
 class Records(Protocol):
-    """Deployments, revisions, listeners, sources, claims and placements of one workspace."""
+    """Deployments, revisions, listeners, API keys, sources, claims and placements of one workspace; and workspaces."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -188,9 +190,12 @@ class Records(Protocol):
     def deployment(self, name_or_id: str) -> dict[str, Any] | None:
         """The deployment, or None.
 
-        {id, tenant_id, name, slug, display_name, status, source, source_config{repo_url, custom_url, resource_spec,
-        listener_id}, source_revision_config{repo_ref, langgraph_config_path, image_uri, source_tarball_path,
-        repo_commit_sha} (of the latest revision), source_sha256, env, secrets, flavour, api_version, url,
+        {id, tenant_id, name, slug, display_name, status, source, source_config{integration_id, repo_url,
+        deployment_type, build_on_push, custom_url, resource_spec, listener_id, listener_config, install_command,
+        build_command, template_id, repo_branch}, source_revision_config{repo_ref, langgraph_config_path, image_uri,
+        source_tarball_path, repo_commit_sha} (of the latest revision), source_sha256, env, secrets, secret_references,
+        tracked_packages, flavour, api_version, image_version, shareable, route_through_gateway, deployment_tier,
+        compute_tier, database_tier, url,
         listener_id, listener (its compute_id), latest_revision_id, latest_revision_number, latest_revision_status,
         active_revision_id, active_revision_number, cause (of a failed delete), health, claim {held, owner, since,
         until, epoch}, version, created_at, updated_at}
@@ -203,21 +208,46 @@ class Records(Protocol):
         status: str | None = None,
         limit: int = 20,
         offset: int = 0,
+        *,
+        deployment_ids: Sequence[str] | None = None,
+        deployment_type: str | None = None,
+        url: str | None = None,
+        image_version: str | None = None,
+        listener: str | None = None,
     ) -> list[dict[str, Any]]:
-        """Deployments as ``deployment()`` gives them, newest first. limit 1..100."""
+        """Deployments as ``deployment()`` gives them, newest first, that fit all filters given. limit 1..100."""
 
-    def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+    def plan_deployment(
+        self,
+        desired: Mapping[str, Any],
+        state: Literal["present", "absent"] = "present",
+        *,
+        always_revision: bool = False,
+        must: Literal["create", "update"] | None = None,
+    ) -> Plan:
         """What ``apply_deployment``/``delete_deployment`` would do; reads only.
 
         desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env, secrets,
         resource_spec, flavour, api_version, listener (compute_id or id), source_sha256 (of ``put_source``, or
         computed only, in check mode), message. None or missing = not asked; ``env`` and ``secrets`` replace the whole
-        map when given; a secret with the value MASK = unchanged.
+        map when given; a secret with the value MASK = unchanged. Besides: secret_references, install_command,
+        build_command, tracked_packages, and ``_plan.ATTRIBUTES``. A new one without a listener gets the workspace's
+        default, or its only one.
+
+        always_revision: an update makes a revision even if nothing differs. must: create (Conflict if there is one) or
+        update (NotFound if there is none; ``name`` may be its id); None: either.
         """
 
-    def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
+    def apply_deployment(
+        self,
+        desired: Mapping[str, Any],
+        version: int | None = None,
+        *,
+        always_revision: bool = False,
+        must: Literal["create", "update"] | None = None,
+    ) -> Applied:
         """Create or update; makes a revision only if the plan says so. ``version``: of the plan; Conflict if it is
-        not the current one.
+        not the current one. The other options: as for ``plan_deployment``.
         """
 
     def delete_deployment(self, name_or_id: str, force: bool = False, skip_dump: bool = False) -> dict[str, Any] | None:
@@ -267,7 +297,13 @@ class Records(Protocol):
     def pin_revision(self, deployment: str, number: int, pinned: bool = True) -> Applied:
         """Exempt a revision from pruning on the hosts (or not any more)."""
 
-    # -- listeners and workspaces --------------------------------------------------------------------------------
+    def diff_revisions(self, deployment: str, left: int, right: int) -> dict[str, Any]:
+        """What differs between two revisions: {left, right, fields (dotted names), before, after}; secrets masked."""
+
+    def secret_values(self, deployment: str, number: int | None = None) -> dict[str, str]:
+        """The secrets of a revision (None: the latest configuration) in clear; writes an audit entry ``reveal``."""
+
+    # -- listeners, workspaces, API keys, audit ------------------------------------------------------------------
     def listener(self, name_or_id: str) -> dict[str, Any] | None:
         """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments (counted
         up to 100), record_version, created_at, updated_at}
@@ -285,11 +321,59 @@ class Records(Protocol):
     def delete_listener(self, name_or_id: str) -> bool:
         """Whether there was one. Conflict while deployments use it."""
 
-    def workspaces(self) -> list[dict[str, Any]]:
-        """{id, name, created_at} of all workspaces."""
+    def workspace(self, name_or_id: str) -> dict[str, Any] | None:
+        """{id, name, secrets_in_clear, default_listener (a compute_id or None), members [{name, role}], version,
+        created_at}
+        """
 
-    def apply_workspace(self, name: str) -> dict[str, Any]:
-        """{changed, workspace}; creates it when missing."""
+    def workspaces(self) -> list[dict[str, Any]]:
+        """All workspaces as ``workspace()`` gives them, by name."""
+
+    def plan_workspace(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+        """desired: name*, secrets_in_clear (answers show values of secrets to whoever may read), default_listener (""
+        for none), members (the whole list).
+        """
+
+    def apply_workspace(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
+        """Create or update; gives {changed, workspace, plan}."""
+
+    def delete_workspace(self, name: str) -> bool:
+        """Whether there was one. Conflict while it has deployments or listeners, and for the default one."""
+
+    def api_key(self, name_or_id: str) -> dict[str, Any] | None:
+        """{id, name, prefix, role, permissions (all that it may do), extra_permissions, listener, member, organization,
+        workspace, created_by, version, expires_at, last_used_at, created_at}; never the key itself.
+        """
+
+    def api_keys(self, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
+        """API keys of the workspace that are not revoked, by name."""
+
+    def plan_api_key(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+        """desired: name*, role (admin, editor, viewer, listener), permissions (extra ones), listener, member,
+        organization, expires_at ("" for none).
+        """
+
+    def apply_api_key(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
+        """Create or update; gives {changed, api_key, plan, key}: the key itself only when it was created, else None."""
+
+    def delete_api_key(self, name_or_id: str) -> bool:
+        """Revoke it, at once. Whether there was one."""
+
+    def audit_entries(
+        self,
+        *,
+        kind: str | None = None,
+        record: str | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> dict[str, Any]:
+        """{entries: [{id, at, actor, key {id, name}, database_user, from_address, action, kind, record_id, record_name,
+        before, after}], next_offset}, newest first. record: name or id. actor: a part of it. limit 1..1000.
+        """
 
     # -- sources -------------------------------------------------------------------------------------------------
     def put_source(self, fileobj: BinaryIO) -> dict[str, Any]:
@@ -386,7 +470,27 @@ class Records(Protocol):
         type: Literal["build", "deploy"] = "deploy",
         after: str | None = None,
         limit: int = 50,
+        *,
+        order: Literal["asc", "desc"] = "asc",
+        level: str | None = None,
+        query: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
     ) -> dict[str, Any]:
-        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset. limit 1..1000. number
-        None: of the whole deployment.
+        """{logs: [{id, timestamp, level, message}], next_offset}; ``after``: a next_offset of the same order. limit
+        1..1000. number None: of the whole deployment. level: that one and above. query: a part of the message. Times
+        are inclusive.
         """
+
+    def append_metrics(self, claim_id: str, samples: Iterable[Mapping[str, Any]]) -> int:
+        """Keep samples {name, replica, at (default: now), value} of the claim's deployment; how many were new."""
+
+    def metrics(
+        self,
+        deployment: str,
+        name: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Samples {name, replica, at, value} by name and time. limit 1..10000."""

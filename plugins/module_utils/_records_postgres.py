@@ -10,11 +10,14 @@ from typing import Any
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migrations
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import Crypt
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import SchemaStatus
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_audit import AuditRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import to_json
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_keys import KeyRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_listeners import ListenerRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_logs import LogRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_reports import ReportRecords
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_sources import SourceRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_uploads import UploadRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_workspaces import WorkspaceRecords
 
 _ROTATION_BATCH = 200
 # Every column that holds a token: how to read and lock a batch of it, and how to write one.
@@ -47,7 +50,9 @@ _TOKENS = (
 )
 
 
-class PostgresRecords(ReportRecords, LogRecords, SourceRecords, ListenerRecords):
+class PostgresRecords(
+    ReportRecords, LogRecords, UploadRecords, ListenerRecords, WorkspaceRecords, KeyRecords, AuditRecords
+):
     """Implements ``_records.Records`` over one connection; open it with ``_records_open.open_records``."""
 
     def schema_status(self) -> SchemaStatus:
@@ -90,6 +95,11 @@ class PostgresRecords(ReportRecords, LogRecords, SourceRecords, ListenerRecords)
                 if not rows:
                     break
                 last = str(rows[-1]["id"])
+        pepper = self.one("select token from control_plane.api_key_pepper")
+        if pepper is not None and not crypt.is_newest(pepper["token"]):
+            if not preview:
+                self.run("update control_plane.api_key_pepper set token = %s", [crypt.rotate(pepper["token"])])
+            count += 1
         if self._check_token is None or not crypt.is_newest(self._check_token):
             if not preview:
                 with self.transaction():

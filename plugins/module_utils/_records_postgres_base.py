@@ -15,7 +15,9 @@ import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migrations, _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import Crypt
@@ -39,7 +41,26 @@ except ImportError as missing:
 
 Row = dict[str, Any]
 
+
+@dataclass(frozen=True)
+class Session:
+    """Who works on which workspace over a connection that belongs to somebody else (a pool of the service).
+
+    author: shown as author and actor. key_id, key_name, address: of the API key and the client, for audit entries.
+    """
+
+    workspace_id: str
+    workspace_name: str
+    crypt: Crypt | None
+    check_token: str | None
+    author: str
+    key_id: str | None = None
+    key_name: str | None = None
+    address: str | None = None
+
+
 CHANNEL = "control_plane_work"
+KEYS_CHANNEL = "control_plane_keys"  # an API key, or what one may do, has changed
 _CONNECTION_DEFAULTS = {
     "connect_timeout": "10",
     "application_name": "selfhosted.langgraph",
@@ -97,19 +118,37 @@ class PostgresBase:
         )
         self._key_file = encryption_key_file
         self._workspace = workspace
-        self._actor = actor
-        self._user = f"{_user_name()}@{socket.gethostname()}"
+        user = f"{_user_name()}@{socket.gethostname()}"
+        self._author = f"{actor} ({user})" if actor else user
         self._connection: psycopg.Connection[Row] | None = None
+        self._session: Session | None = None
         self._ready = False
         self._crypt: Crypt | None = None
         self._check_token: str | None = None
         self.workspace_id = ""
         self.workspace_name = ""
 
+    @classmethod
+    def of_pool(cls, connection: psycopg.Connection[Row], session: Session) -> Self:
+        """Records over a connection (autocommit, rows as dicts) that the caller lends for a moment and takes back.
+
+        Schema, workspace and key were looked at by whoever made the session.
+        """
+        records = cls.__new__(cls)
+        info = connection.info
+        records.place_text = f"Postgres {info.host or 'on the local socket'}:{info.port}/{info.dbname}"
+        records._connection, records._session, records._ready = connection, session, True
+        records._key_file, records._workspace, records._author = None, session.workspace_name, session.author
+        records._crypt, records._check_token = session.crypt, session.check_token
+        records.workspace_id, records.workspace_name = session.workspace_id, session.workspace_name
+        return records
+
     # -- connection --------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back (one that is lent stays open)."""
+        if self._session is not None:
+            return
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -119,6 +158,8 @@ class PostgresBase:
     def connection(self) -> psycopg.Connection[Row]:
         """The connection, opened when needed; schema and workspace are not looked at."""
         if self._connection is None or self._connection.closed:
+            if self._session is not None:
+                raise RecordsUnavailable(f"{self.place_text} closed the connection; try again.")
             self._ready = False
             with self.sentences():
                 self._connection = psycopg.connect(
@@ -145,6 +186,7 @@ class PostgresBase:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if self._connection is not None and (self._connection.closed or self._connection.broken):
                 self._connection = None
+                self._ready = self._session is not None
             what, step = cause_of(str(error))
             raise RecordsUnavailable(f"{self.place_text} {what}; {step}.") from None
 
@@ -249,8 +291,8 @@ class PostgresBase:
 
     @property
     def author(self) -> str:
-        """Who acts: the actor given, else the user of the operating system on this host."""
-        return f"{self._actor} ({self._user})" if self._actor else self._user
+        """Who acts: the actor given and the user of the operating system on this host, or who the session says."""
+        return self._author
 
     def audit(
         self,
@@ -262,11 +304,14 @@ class PostgresBase:
         after: Mapping[str, Any] | None = None,
     ) -> None:
         """Who did what to which record; before/after hold no secret. Part of the caller's transaction."""
+        session = self._session
+        key_id, key_name, address = (session.key_id, session.key_name, session.address) if session else (None,) * 3
         self.run(
             "insert into control_plane.audit_entries (workspace_id, actor, action, kind, record_id, "
-            "record_name, before, after) "
-            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [self.workspace_id, self.author, action, kind, record_id, name, to_json(before), to_json(after)],
+            "record_name, before, after, key_id, key_name, from_address) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, host(inet_client_addr())))",
+            [self.workspace_id, self.author, action, kind, record_id, name, to_json(before), to_json(after)]
+            + [key_id, key_name, address],
         )
 
     def notify(self, deployment_id: str, listener_id: str | None, event: str) -> None:
@@ -307,6 +352,23 @@ def check_page(limit: int, offset: int, most: int = 100) -> None:
             f"limit is {limit} and offset {offset}; use a limit of 1 to {most} and an offset of 0 or more.",
             field="limit",
         )
+
+
+def position(after: str) -> int:
+    """The place in a list that a next_offset names; InvalidInput if it is none."""
+    if not after.isascii() or not after.isdecimal() or len(after) > 18:
+        raise InvalidInput("The position is malformed; give the next_offset of an answer.", field="after")
+    return int(after)
+
+
+def moment(text: str, field: str) -> datetime:
+    """A time; one without a zone is in UTC. InvalidInput names the field."""
+    try:
+        at = datetime.fromisoformat(text)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"{field} is no time; write it as in 2026-01-31T12:00:00Z.", field=field) from None
 
 
 def clean(text: str | None, limit: int, tail: bool = False) -> str | None:

@@ -6,7 +6,6 @@ clock."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -66,7 +65,7 @@ class ClaimRecords(DeploymentRecords):
                 values["listener"] = self._listener(listener)["id"]
             lock = "" if preview else "for update of d"
             if deployments is None:
-                ids = self._due(values, lock, dead)
+                ids = self._due({**values, "host": owner.get("host"), "boot_id": owner.get("boot_id")}, lock, dead)
                 return self._take_all(ids[:limit], "due", owner, preview)
             ids = self._named(list(deployments), values, lock)
             if not takeover:
@@ -80,15 +79,14 @@ class ClaimRecords(DeploymentRecords):
         skip = f"{lock} skip locked" if lock else ""
         due = "and d.claimable_at <= statement_timestamp() order by d.claimable_at limit %(limit)s"
         ids = [row["id"] for row in self.all(statement(_IDS, whose, due, skip), values)]
-        # Leases that are alive, of owners on this host that are dead: no need to wait until they run out.
+        # Leases that are alive, of owners on the host of who asks that are dead: no need to wait until they run out.
         leased = (
             "and d.claim_id is not null and d.claimable_at > statement_timestamp() and d.claim_owner ->> "
             "'host' = %(host)s "
             "and d.claim_owner ->> 'boot_id' = %(boot_id)s"
         )
-        here = {**values, "host": socket.gethostname(), "boot_id": _process.boot_id()}
         mine = statement(_IDS.replace("d.name", "d.name, d.claim_owner"), whose, leased, skip)
-        return ids + [row["id"] for row in self.all(mine, here) if dead(row["claim_owner"])]
+        return ids + [row["id"] for row in self.all(mine, values) if dead(row["claim_owner"])]
 
     def _named(self, names: list[str], values: dict[str, Any], lock: str) -> list[Any]:
         whose = _OF_LISTENER if "listener" in values else ""
@@ -259,6 +257,7 @@ class ClaimRecords(DeploymentRecords):
             "private": {
                 "env": dict(revision["env"]) if revision else {},
                 "secrets": secrets,
+                "secret_references": list(revision["secret_references"]) if revision else [],
                 "lock": revision["lock"] if revision else None,
                 "database_password": self._password(row["database_password"]),
                 "redis_password": self._password(row["redis_password"]),

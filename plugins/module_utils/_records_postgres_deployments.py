@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan
@@ -43,6 +43,12 @@ class DeploymentRecords(RevisionRecords):
         status: str | None = None,
         limit: int = 20,
         offset: int = 0,
+        *,
+        deployment_ids: Sequence[str] | None = None,
+        deployment_type: str | None = None,
+        url: str | None = None,
+        image_version: str | None = None,
+        listener: str | None = None,
     ) -> list[dict[str, Any]]:
         """See ``_records.Records.deployments``."""
         self.ready()
@@ -66,28 +72,84 @@ class DeploymentRecords(RevisionRecords):
         if status is not None:
             where.append("and d.status = %(status)s")
             values["status"] = status
+        if deployment_ids is not None:
+            where.append("and d.id = any(%(ids)s::uuid[])")
+            values["ids"] = [found for found in deployment_ids if _model.is_uuid(found)]
+        if deployment_type is not None:
+            where.append("and d.attributes ->> 'deployment_type' = %(deployment_type)s")
+            values["deployment_type"] = deployment_type
+        if url is not None:
+            where.append("and d.url = %(url)s")
+            values["url"] = url
+        if image_version is not None:
+            where.append("and c.api_version = %(image_version)s")
+            values["image_version"] = image_version
+        if listener is not None:
+            where.append("and d.listener_id = %(listener)s")
+            values["listener"] = self._listener(listener)["id"]
         page = "order by d.created_at desc, d.id limit %(limit)s offset %(offset)s"
         return [deployment_view(row) for row in self.all(statement(DEPLOYMENT, *where, page), values)]
 
     # -- planning ------------------------------------------------------------------------------------------------
 
-    def plan_deployment(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
+    def plan_deployment(
+        self,
+        desired: Mapping[str, Any],
+        state: Literal["present", "absent"] = "present",
+        *,
+        always_revision: bool = False,
+        must: Literal["create", "update"] | None = None,
+    ) -> Plan:
         """See ``_records.Records.plan_deployment``."""
-        name = str(desired.get("name") or "")
         if state == "absent":
-            row = self.find_deployment(name)
+            row = self.find_deployment(str(desired.get("name") or ""))
             return _plan.plan(flat(row) if row else None, desired, "absent")
-        asked = _plan.normalise(desired)
-        return self._plan(self.find_deployment(asked["name"]), asked)[0]
+        row, asked = self._asked(desired, must)
+        return self._plan(row, asked, always_revision, must)[0]
 
-    def _plan(self, row: Row | None, asked: dict[str, Any]) -> tuple[Plan, dict[str, Any] | None]:
+    def _asked(
+        self, desired: Mapping[str, Any], must: str | None, lock: bool = False
+    ) -> tuple[Row | None, dict[str, Any]]:
+        """The deployment's row, and what is asked of it; an update may name it by its id."""
+        if must == "update":
+            row = self.must_deployment(str(desired.get("name") or ""), lock)
+            return row, _plan.normalise({**desired, "name": row["name"]})
+        asked = _plan.normalise(desired)
+        return self.find_deployment(asked["name"], lock), asked
+
+    def _plan(
+        self,
+        row: Row | None,
+        asked: dict[str, Any],
+        always_revision: bool,
+        must: Literal["create", "update"] | None,
+    ) -> tuple[Plan, dict[str, Any] | None]:
         """The plan, and the current flat state with the secrets as far as they are needed to compare."""
         if "listener" in asked:
             asked["listener"] = self._listener(asked["listener"])["compute_id"]
+        elif row is None:
+            default = self.default_listener()
+            if default is not None:
+                asked["listener"] = default
         current = flat(row) if row else None
         if current is not None and "secrets" in asked and current["token"]:
             current = self.with_secrets(current)
-        return _plan.plan(current, asked), current
+        return _plan.plan(current, asked, always_revision=always_revision, must=must), current
+
+    def default_listener(self) -> str | None:
+        """The compute_id of the listener that a deployment gets when none is asked for: the workspace's default, else
+        its only one.
+        """
+        rows = self.all(
+            "select l.compute_id, l.id = w.default_listener_id as chosen from control_plane.listeners l "
+            "join control_plane.workspaces w on w.id = l.workspace_id where l.workspace_id = %s "
+            "order by l.id = w.default_listener_id desc nulls last limit 2",
+            [self.workspace_id],
+        )
+        if rows and (rows[0]["chosen"] or len(rows) == 1):
+            name: str = rows[0]["compute_id"]
+            return name
+        return None
 
     def _listener(self, name_or_id: str) -> Row:
         by_id = name_or_id if _model.is_uuid(name_or_id) else None
@@ -106,12 +168,18 @@ class DeploymentRecords(RevisionRecords):
 
     # -- changes -------------------------------------------------------------------------------------------------
 
-    def apply_deployment(self, desired: Mapping[str, Any], version: int | None = None) -> Applied:
+    def apply_deployment(
+        self,
+        desired: Mapping[str, Any],
+        version: int | None = None,
+        *,
+        always_revision: bool = False,
+        must: Literal["create", "update"] | None = None,
+    ) -> Applied:
         """See ``_records.Records.apply_deployment``."""
-        asked = _plan.normalise(desired)
         with self.transaction():
-            row = self.find_deployment(asked["name"], lock=True)
-            plan, current = self._plan(row, asked)
+            row, asked = self._asked(desired, must, lock=True)
+            plan, current = self._plan(row, asked, always_revision, must)
             if version is not None and (row is None or row["version"] != version):
                 raise Conflict(f"Deployment {asked['name']} was changed by somebody else meanwhile; run again.")
             self._check_source(asked)
@@ -119,7 +187,7 @@ class DeploymentRecords(RevisionRecords):
                 return self._create(asked, plan)
             if not plan.changed:
                 return self.applied(row["id"], plan)
-            return self._update(row, current, asked, plan)
+            return self._update(row, current, asked, plan, always_revision)
 
     def _check_source(self, asked: Mapping[str, Any]) -> None:
         sha256 = asked.get("source_sha256")
@@ -143,9 +211,9 @@ class DeploymentRecords(RevisionRecords):
         made = self.one(
             "insert into control_plane.deployments (id, workspace_id, name, slug, display_name, source, "
             "repo_url, listener_id, status, "
-            "draft, draft_secrets) values (%(id)s, %(workspace)s, %(name)s, %(slug)s, %(display_name)s, "
+            "draft, draft_secrets, attributes) values (%(id)s, %(workspace)s, %(name)s, %(slug)s, %(display_name)s, "
             "%(source)s, %(repo_url)s, "
-            "%(listener)s, 'UNUSED', %(draft)s, %(secrets)s) "
+            "%(listener)s, 'UNUSED', %(draft)s, %(secrets)s, %(attributes)s) "
             "on conflict (workspace_id, name) where deleted_at is null do nothing returning id",
             {
                 **{key: config[key] for key in ("name", "display_name", "source", "repo_url")},
@@ -155,12 +223,12 @@ class DeploymentRecords(RevisionRecords):
                 "listener": listener["id"] if listener else None,
                 "draft": to_json({**draft, "secret_names": sorted(config["secrets"])}),
                 "secrets": token,
+                "attributes": to_json(_attributes(config)),
             },
         )
         if made is None:
-            raise Conflict(
-                f"A deployment named {config['name']!r} already exists: it was created meanwhile; run again."
-            )
+            # The sentence is the contract's.
+            raise Conflict(f"A deployment named '{config['name']}' already exists.")
         self.audit("create", "deployment", deployment_id, config["name"], None, plan.after)
         revision = None
         if plan.new_revision:
@@ -178,7 +246,9 @@ class DeploymentRecords(RevisionRecords):
                 return deployment_id, slug
         raise Conflict(f"No free slug was found for deployment {name}; try again.")
 
-    def _update(self, row: Row, current: dict[str, Any], asked: Mapping[str, Any], plan: Plan) -> Applied:
+    def _update(
+        self, row: Row, current: dict[str, Any], asked: Mapping[str, Any], plan: Plan, always_revision: bool
+    ) -> Applied:
         after = _plan.merge(current, asked)
         if row["source"] == _model.SOURCE_GITHUB:
             after["source_sha256"] = None  # the ref is fetched anew
@@ -187,10 +257,9 @@ class DeploymentRecords(RevisionRecords):
             token = self.encrypting().encrypt_map(after["secrets"]) if after["secrets"] else None
         self.audit("update", "deployment", str(row["id"]), row["name"], plan.before, plan.after)
         self.run(
-            "update control_plane.deployments set display_name = %s, version = version + 1, updated_at = "
-            "clock_timestamp() "
-            "where id = %s",
-            [after["display_name"], row["id"]],
+            "update control_plane.deployments set display_name = %s, attributes = %s, version = version + 1, "
+            "updated_at = clock_timestamp() where id = %s",
+            [after["display_name"], to_json(_attributes(after)), row["id"]],
         )
         revision = None
         if plan.new_revision:
@@ -272,6 +341,10 @@ class DeploymentRecords(RevisionRecords):
             "where o.workspace_id = s.workspace_id and o.source_sha256 = s.sha256 and d.deleted_at is null)",
             {"id": deployment_id},
         )
+
+
+def _attributes(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: config[key] for key in _plan.ATTRIBUTES if config.get(key) is not None}
 
 
 def _same_build(current: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -1,14 +1,14 @@
 # Copyright (c) 2026, selfhosted.langgraph contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listeners and workspaces in Postgres."""
+"""Listeners in Postgres."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan_listener
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import (
@@ -21,13 +21,12 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     LISTENER,
-    iso,
     listener_view,
 )
 
 
 class ListenerRecords(PostgresBase):
-    """The part of the adapter that knows listeners and workspaces."""
+    """The part of the adapter that knows listeners."""
 
     def _find_listener(self, name_or_id: str, lock: bool = False) -> Row | None:
         self.ready()
@@ -58,7 +57,7 @@ class ListenerRecords(PostgresBase):
 
     def plan_listener(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
         """See ``_records.Records.plan_listener``."""
-        return _plan.plan_listener(self.listener(str(desired.get("compute_id") or "")), desired, state)
+        return _plan_listener.plan_listener(self.listener(str(desired.get("compute_id") or "")), desired, state)
 
     def apply_listener(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
         """See ``_records.Records.apply_listener``."""
@@ -66,11 +65,11 @@ class ListenerRecords(PostgresBase):
         with self.transaction():
             row = self._find_listener(compute_id, lock=True)
             current = listener_view(row) if row else None
-            plan = _plan.plan_listener(current, desired)
+            plan = _plan_listener.plan_listener(current, desired)
             if version is not None and (row is None or row["record_version"] != version):
                 raise Conflict(f"Listener {compute_id} was changed by somebody else meanwhile; run again.")
             if plan.changed:
-                after = _plan.merge_listener(current, desired)
+                after = _plan_listener.merge_listener(current, desired)
                 self._write_listener(row, after)
                 found = self._find_listener(compute_id)
                 self.audit(
@@ -103,7 +102,7 @@ class ListenerRecords(PostgresBase):
             if row is None:
                 return False
             current = listener_view(row)
-            plan = _plan.plan_listener(current, {"compute_id": row["compute_id"]}, "absent")
+            plan = _plan_listener.plan_listener(current, {"compute_id": row["compute_id"]}, "absent")
             # Records of deleted deployments stay, without it.
             self.run(
                 "update control_plane.deployments set listener_id = null where listener_id = %s and deleted_at "
@@ -113,25 +112,3 @@ class ListenerRecords(PostgresBase):
             self.run("delete from control_plane.listeners where id = %s", [row["id"]])
             self.audit("delete", "listener", current["id"], row["compute_id"], plan.before, None)
             return True
-
-    def workspaces(self) -> list[dict[str, Any]]:
-        """See ``_records.Records.workspaces``."""
-        rows = self.all("select id, name, created_at from control_plane.workspaces order by name")
-        return [_workspace_view(row) for row in rows]
-
-    def apply_workspace(self, name: str) -> dict[str, Any]:
-        """See ``_records.Records.apply_workspace``."""
-        _model.check_name(name, "workspace")
-        with self.transaction():
-            made = self.run(
-                "insert into control_plane.workspaces (id, name) values (%s, %s) on conflict (name) do nothing",
-                [new_id(), name],
-            )
-            row = self.must("select id, name, created_at from control_plane.workspaces where name = %s", [name])
-            if made:
-                self.audit("create", "workspace", str(row["id"]), name, None, {"name": name})
-            return {"changed": bool(made), "workspace": _workspace_view(row)}
-
-
-def _workspace_view(row: Row) -> dict[str, Any]:
-    return {"id": str(row["id"]), "name": row["name"], "created_at": iso(row["created_at"])}

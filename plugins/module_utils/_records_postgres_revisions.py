@@ -29,6 +29,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
     revision_view,
 )
 
+_JSON_FIELDS = ("resource_spec", "env", "secret_references", "tracked_packages")
 _BY_NAME = "where d.workspace_id = %(workspace)s and d.name = %(name)s and d.deleted_at is null"
 _BY_ID = "where d.workspace_id = %(workspace)s and d.id = %(name)s and d.deleted_at is null"
 
@@ -118,6 +119,25 @@ class RevisionRecords(PostgresBase):
         page = "order by r.number desc limit %(limit)s offset %(offset)s"
         return [revision_view(found) for found in self.all(statement(REVISION, by, page), values)]
 
+    def diff_revisions(self, deployment: str, left: int, right: int) -> dict[str, Any]:
+        """See ``_records.Records.diff_revisions``."""
+        row = self.must_deployment(deployment)
+        configs = []
+        for number in (left, right):
+            config = revision_config(self.must_revision(row, number))
+            configs.append(self.with_secrets(config) if config["token"] else config)
+        fields, before, after = _plan.differing(*configs)
+        return {"left": left, "right": right, "fields": list(fields), "before": before, "after": after}
+
+    def secret_values(self, deployment: str, number: int | None = None) -> dict[str, str]:
+        """See ``_records.Records.secret_values``."""
+        with self.transaction():
+            row = self.must_deployment(deployment)
+            config = flat(row) if number is None else revision_config(self.must_revision(row, number))
+            values: dict[str, str] = self.with_secrets(config)["secrets"] if config["token"] else {}
+            self.audit("reveal", "deployment", str(row["id"]), row["name"], None, {"secrets": sorted(values)})
+            return values
+
     # -- making and moving (inside the caller's transaction, the deployment's row locked) ------------------------
 
     def insert_revision(
@@ -145,16 +165,17 @@ class RevisionRecords(PostgresBase):
             "author, message, status, "
             "repo_ref, image_uri, langgraph_config_path, resource_spec, env, secret_names, secrets, flavour, "
             "api_version, "
-            "source_sha256, lock, repo_commit_sha, timings) values (%(id)s, %(workspace)s, %(deployment)s, "
+            "source_sha256, install_command, build_command, secret_references, tracked_packages, lock, "
+            "repo_commit_sha, timings) values (%(id)s, %(workspace)s, %(deployment)s, "
             "%(number)s, %(kind)s, "
             "%(rollback_of)s, %(author)s, %(message)s, 'QUEUED', %(repo_ref)s, %(image_uri)s, "
             "%(langgraph_config_path)s, "
             "%(resource_spec)s, %(env)s, %(secret_names)s, %(secrets)s, %(flavour)s, %(api_version)s, "
-            "%(source_sha256)s, %(lock)s, "
-            "%(commit)s, jsonb_build_object('CREATING', clock_timestamp() at time zone 'utc' || '+00:00', "
+            "%(source_sha256)s, %(install_command)s, %(build_command)s, %(secret_references)s, %(tracked_packages)s, "
+            "%(lock)s, %(commit)s, jsonb_build_object('CREATING', clock_timestamp() at time zone 'utc' || '+00:00', "
             "'QUEUED', clock_timestamp() at time zone 'utc' || '+00:00'))",
             {
-                **{key: config[key] for key in _plan.CONFIG_FIELDS if key not in ("secrets", "env", "resource_spec")},
+                **{key: config[key] for key in _plan.CONFIG_FIELDS if key != "secrets"},
                 "id": revision_id,
                 "workspace": self.workspace_id,
                 "deployment": deployment["id"],
@@ -163,8 +184,7 @@ class RevisionRecords(PostgresBase):
                 "rollback_of": rollback_of,
                 "author": self.author,
                 "message": message,
-                "resource_spec": to_json(config["resource_spec"]),
-                "env": to_json(config["env"]),
+                **{key: to_json(config[key]) for key in _JSON_FIELDS},
                 "secret_names": sorted(config["secrets"]),
                 "secrets": token,
                 "lock": lock,

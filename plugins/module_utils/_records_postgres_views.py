@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK
 
 Row = dict[str, Any]
@@ -24,13 +24,15 @@ d.health,
        d.interrupt_requested, d.skip_dump, d.delete_failed, d.delete_cause, d.delete_log_tail, d.epoch, d.claim_id,
        d.claim_revision_id, d.claim_action, d.claim_owner, d.claim_since, d.lease_until, d.database_password,
        d.redis_password,
-       d.version, d.created_at, d.updated_at, d.deleted_at,
+       d.attributes, d.version, d.created_at, d.updated_at, d.deleted_at,
        (d.claim_id is not null and d.lease_until > clock_timestamp()) as held,
        l.compute_id as listener, a.number as active_number,
        c.number as c_number, c.status as c_status, c.repo_ref as c_repo_ref, c.image_uri as c_image_uri,
        c.langgraph_config_path as c_langgraph_config_path, c.resource_spec as c_resource_spec, c.env as c_env,
        c.secret_names as c_secret_names, c.secrets as c_secrets, c.flavour as c_flavour, c.api_version as c_api_version,
-       c.source_sha256 as c_source_sha256, c.repo_commit_sha as c_repo_commit_sha, c.cause as c_cause
+       c.source_sha256 as c_source_sha256, c.repo_commit_sha as c_repo_commit_sha, c.cause as c_cause,
+       c.install_command as c_install_command, c.build_command as c_build_command,
+       c.secret_references as c_secret_references, c.tracked_packages as c_tracked_packages
 from control_plane.deployments d
 left join control_plane.listeners l on l.id = d.listener_id
 left join control_plane.revisions c on c.id = d.latest_revision_id
@@ -42,7 +44,8 @@ select r.id, r.deployment_id, r.number, r.kind, r.rollback_of, r.author, r.messa
 r.repo_ref,
        r.image_uri, r.langgraph_config_path, r.resource_spec, r.env, r.secret_names, r.secrets, r.flavour,
        r.api_version,
-       r.source_sha256, r.lock, r.repo_commit_sha, r.timings, r.pinned, r.created_at, r.updated_at,
+       r.source_sha256, r.install_command, r.build_command, r.secret_references, r.tracked_packages,
+       r.lock, r.repo_commit_sha, r.timings, r.pinned, r.created_at, r.updated_at,
        d.name as deployment, d.source, d.repo_url, d.active_revision_id, d.progress_revision_id, d.interrupt_requested
 from control_plane.revisions r
 join control_plane.deployments d on d.id = r.deployment_id
@@ -65,7 +68,18 @@ CONFIG_COLUMNS = (
     "flavour",
     "api_version",
     "source_sha256",
+    "install_command",
+    "build_command",
+    "secret_references",
+    "tracked_packages",
 )
+# What drafts of before these columns do not have.
+_DRAFT: dict[str, Any] = {
+    "install_command": None,
+    "build_command": None,
+    "secret_references": [],
+    "tracked_packages": [],
+}
 
 
 def iso(value: datetime | None) -> str | None:
@@ -85,7 +99,7 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
     if row["c_number"] is None:
         draft = dict(row["draft"] or {})
         names = draft.pop("secret_names", [])
-        return {**draft, "secrets": dict.fromkeys(names, MASK), "token": row["draft_secrets"]}
+        return {**_DRAFT, **draft, "secrets": dict.fromkeys(names, MASK), "token": row["draft_secrets"]}
     config = {column: row[f"c_{column}"] for column in CONFIG_COLUMNS}
     return {**config, "secrets": dict.fromkeys(row["c_secret_names"], MASK), "token": row["c_secrets"]}
 
@@ -93,7 +107,17 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """A deployment's row as ``current`` of ``_plan.plan`` (secrets masked, their token under ``token``)."""
     keys = ("name", "display_name", "source", "repo_url", "listener", "status", "version", "delete_failed", "skip_dump")
-    return {**{key: row[key] for key in keys}, "latest_number": row["c_number"], **config_of(row)}
+    return {
+        **{key: row[key] for key in keys},
+        **attributes_of(row),
+        "latest_number": row["c_number"],
+        **config_of(row),
+    }
+
+
+def attributes_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of ``_plan.ATTRIBUTES``; None: not set."""
+    return {key: row["attributes"].get(key) for key in _plan.ATTRIBUTES}
 
 
 def tarball_path(source: str, sha256: str | None) -> str | None:
@@ -103,8 +127,9 @@ def tarball_path(source: str, sha256: str | None) -> str | None:
 
 def deployment_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """A deployment as everybody may see it."""
-    config = config_of(row)
+    config, attributes = config_of(row), attributes_of(row)
     listener_id = text_id(row["listener_id"])
+    namespace = attributes["k8s_namespace"]
     return {
         "id": str(row["id"]),
         "tenant_id": str(row["workspace_id"]),
@@ -114,10 +139,18 @@ def deployment_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "status": row["status"],
         "source": row["source"],
         "source_config": {
+            "integration_id": attributes["integration_id"],
             "repo_url": row["repo_url"],
-            "custom_url": row["url"],
+            "deployment_type": attributes["deployment_type"],
+            "build_on_push": attributes["build_on_push"],
+            "custom_url": attributes["custom_url"] or row["url"],
             "resource_spec": config["resource_spec"],
             "listener_id": listener_id,
+            "listener_config": {"k8s_namespace": namespace} if namespace else None,
+            "install_command": config["install_command"],
+            "build_command": config["build_command"],
+            "template_id": None,
+            "repo_branch": config["repo_ref"] if row["source"] == _model.SOURCE_GITHUB else None,
         },
         "source_revision_config": {
             "repo_ref": config["repo_ref"],
@@ -129,8 +162,16 @@ def deployment_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "source_sha256": config["source_sha256"],
         "env": config["env"],
         "secrets": config["secrets"],
+        "secret_references": config["secret_references"],
+        "tracked_packages": config["tracked_packages"],
         "flavour": config["flavour"],
         "api_version": config["api_version"],
+        "image_version": config["api_version"],
+        "shareable": bool(attributes["shareable"]),
+        "route_through_gateway": bool(attributes["route_through_gateway"]),
+        "deployment_tier": attributes["deployment_tier"],
+        "compute_tier": attributes["compute_tier"],
+        "database_tier": attributes["database_tier"],
         "url": row["url"],
         "listener_id": listener_id,
         "listener": row["listener"],
@@ -183,7 +224,12 @@ def revision_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "cause": row["cause"],
         "log_tail": row["log_tail"],
         "source": row["source"],
-        "source_config": {"repo_url": row["repo_url"], "resource_spec": row["resource_spec"]},
+        "source_config": {
+            "repo_url": row["repo_url"],
+            "resource_spec": row["resource_spec"],
+            "install_command": row["install_command"],
+            "build_command": row["build_command"],
+        },
         "source_revision_config": {
             "repo_ref": row["repo_ref"],
             "langgraph_config_path": row["langgraph_config_path"],
@@ -194,6 +240,8 @@ def revision_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "source_sha256": row["source_sha256"],
         "env": row["env"],
         "secrets": dict.fromkeys(row["secret_names"], MASK),
+        "secret_references": row["secret_references"],
+        "tracked_packages": row["tracked_packages"],
         "flavour": row["flavour"],
         "api_version": row["api_version"],
         "has_lock": row["lock"] is not None,

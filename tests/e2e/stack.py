@@ -33,7 +33,7 @@ class Stack:
         """The same installation, seen from another workspace (made when missing)."""
         records = open_records(self.records_options)
         try:
-            records.apply_workspace(name)
+            records.apply_workspace({"name": name})
         finally:
             records.close()
         options = {**self.records_options, "workspace": name}

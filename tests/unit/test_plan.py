@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _plan
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _plan, _plan_listener
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, MASK_CHANGED, Plan
 
@@ -35,6 +35,11 @@ def current(**changes: Any) -> dict[str, Any]:
         "flavour": "langgraph",
         "api_version": None,
         "source_sha256": SHA,
+        "install_command": None,
+        "build_command": None,
+        "secret_references": [],
+        "tracked_packages": [],
+        **dict.fromkeys(_plan.ATTRIBUTES),
         "status": "READY",
         "version": 7,
         "latest_number": 3,
@@ -252,16 +257,18 @@ def listener(**changes: Any) -> dict[str, Any]:
 
 
 def test_listener() -> None:
-    assert _plan.plan_listener(None, {"compute_id": "east"}).action == "create"
-    assert not _plan.plan_listener(listener(), {"compute_id": "east", "compute_config": {"host_groups": ["a"]}}).changed
-    assert not _plan.plan_listener(
+    assert _plan_listener.plan_listener(None, {"compute_id": "east"}).action == "create"
+    assert not _plan_listener.plan_listener(
+        listener(), {"compute_id": "east", "compute_config": {"host_groups": ["a"]}}
+    ).changed
+    assert not _plan_listener.plan_listener(
         listener(), {"compute_id": "east", "compute_config": {"k8s_namespaces": ["a"]}}
     ).changed
-    made = _plan.plan_listener(listener(), {"compute_id": "east", "compute_config": {"host_groups": ["b"]}})
+    made = _plan_listener.plan_listener(listener(), {"compute_id": "east", "compute_config": {"host_groups": ["b"]}})
     assert (made.action, made.fields) == ("update", ("compute_config",))
     with pytest.raises(InvalidInput, match="compute_type of listener east"):
-        _plan.plan_listener(listener(), {"compute_id": "east", "compute_type": "k8s"})
+        _plan_listener.plan_listener(listener(), {"compute_id": "east", "compute_type": "k8s"})
     with pytest.raises(Conflict, match="still has 2 deployments"):
-        _plan.plan_listener(listener(deployments=2), {"compute_id": "east"}, "absent")
+        _plan_listener.plan_listener(listener(deployments=2), {"compute_id": "east"}, "absent")
     with pytest.raises(InvalidInput, match="compute_config of listener east"):
-        _plan.plan_listener(None, {"compute_id": "east", "compute_config": {"groups": []}})
+        _plan_listener.plan_listener(None, {"compute_id": "east", "compute_config": {"groups": []}})

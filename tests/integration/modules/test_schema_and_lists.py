@@ -172,7 +172,7 @@ def test_deployment_info_filters_and_pages(ok: Call) -> None:
 
 def test_a_workspace_that_is_not_there(fails: Call, records: Any, ok: Call) -> None:
     assert "team" in fails("deployment_info", workspace="team")["msg"]
-    records.apply_workspace("team")
+    records.apply_workspace({"name": "team"})
     ok("deployment", workspace="team", name="chat")
     assert ok("deployment_info")["deployments"] == []
     assert len(ok("deployment_info", workspace="team")["deployments"]) == 1

@@ -95,7 +95,7 @@ def test_named_without_anything_to_run_is_left_out(records: Records) -> None:
 
 
 def test_all(records: Records, open_again: Callable[..., Records]) -> None:
-    records.apply_workspace("team-b")
+    records.apply_workspace({"name": "team-b"})
     create(open_again(workspace="team-b"), "elsewhere")
     for name in ("a", "b", "c"):
         create(records, name)
@@ -187,14 +187,15 @@ def test_a_dead_owner_on_this_host_is_taken_over_at_once(records: Records, named
             "start_time": _process.start_time(child.pid),
             "label": "playbook",
         }
+        other = {**OTHER, "host": owner["host"], "boot_id": owner["boot_id"]}
         claimed = claim(records, owner=owner)
         if named:
             with pytest.raises(Held, match="by playbook since"):
-                records.claim(["chat"], owner=OTHER)
+                records.claim(["chat"], owner=other)
         else:
-            assert records.claim(owner=OTHER) == []
+            assert records.claim(owner=other) == []
         child.kill()
-    assert claim(records, *(["chat"] if named else []), owner=OTHER)["public"]["epoch"] == 2
+    assert claim(records, *(["chat"] if named else []), owner=other)["public"]["epoch"] == 2
     with pytest.raises(StaleClaim):
         records.renew(*key_of(claimed))
 
@@ -332,7 +333,7 @@ def test_a_foreign_claim_and_a_wrong_epoch_are_stale(records: Records, open_agai
     create(records)
     claimed = claim(records)
     claim_id, epoch = key_of(claimed)
-    records.apply_workspace("team-b")
+    records.apply_workspace({"name": "team-b"})
     for holder, number in ((records, epoch - 1), (records, epoch + 1), (open_again(workspace="team-b"), epoch)):
         with pytest.raises(StaleClaim):
             holder.renew(claim_id, number)

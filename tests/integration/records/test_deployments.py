@@ -199,8 +199,8 @@ def test_by_name_and_by_id(records: Records) -> None:
 
 
 def test_workspaces_are_apart(records: Records, open_again: Callable[..., Records]) -> None:
-    assert records.apply_workspace("team-b")["changed"]
-    assert not records.apply_workspace("team-b")["changed"]
+    assert records.apply_workspace({"name": "team-b"})["changed"]
+    assert not records.apply_workspace({"name": "team-b"})["changed"]
     other = open_again(workspace="team-b")
     ids = {workspace["name"]: workspace["id"] for workspace in records.workspaces()}
     mine, theirs = create(records), create(other)

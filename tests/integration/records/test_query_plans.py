@@ -78,7 +78,7 @@ def crowded(postgres_server: PostgresServer, records_template: str, key_file: Pa
         if not due:
             deploy(records, model)
         multiply(dsn, model, count - 1)
-    records.apply_workspace("small")
+    records.apply_workspace({"name": "small"})
     small = open_records({"dsn": dsn, "encryption_key_file": str(key_file), "workspace": "small"})
     for number in range(5):
         create(small, f"small-{number}")

@@ -273,7 +273,7 @@ def test_sources_are_content_addressed_and_come_back_as_they_were(records: Recor
 
 
 def test_sources_of_another_workspace_are_not_seen(records: Records, open_again: Callable[..., Records]) -> None:
-    records.apply_workspace("team-b")
+    records.apply_workspace({"name": "team-b"})
     sha256 = open_again(workspace="team-b").put_source(tarball())["sha256"]
     assert not records.has_source(sha256)
 
