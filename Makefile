@@ -7,7 +7,6 @@ PYTHON ?= $(shell scripts/find-python)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_SYSTEM_CERTS ?= 1
 LAYERS := check sanity integration quickstart molecule e2e
-PY := plugins tests scripts roles examples
 
 .DEFAULT_GOAL := help
 .PHONY: help venv quickstart quickstart-down check test $(LAYERS:%=test-%) benchmark lint format changelog lock clean

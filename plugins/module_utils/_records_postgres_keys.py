@@ -111,7 +111,7 @@ class KeyRecords(PostgresBase):
         row = self._find_key(str(desired.get("name") or ""))
         plan = _plan_access.plan_api_key(_view(row) if row else None, _timed(desired), state)
         if plan.action in ("create", "update"):
-            self._check_references(plan.after)
+            self._check_key_references(plan.after)
         return plan
 
     def apply_api_key(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
@@ -125,11 +125,11 @@ class KeyRecords(PostgresBase):
                 raise Conflict(f"API key {name} was changed by somebody else meanwhile; run again.")
             key = None
             if plan.changed:
-                listener_id = self._check_references(plan.after)
+                listener_id = self._check_key_references(plan.after)
                 if row is None:
-                    key = self._create(plan.after, listener_id)
+                    key = self._create_key(plan.after, listener_id)
                 else:
-                    self._update(row, plan.after)
+                    self._update_key(row, plan.after)
                 self.audit(plan.action, "api_key", str(self._id_of(name)), name, plan.before or None, plan.after)
             return {"changed": plan.changed, "api_key": self.api_key(name), "plan": plan, "key": key}
 
@@ -137,7 +137,7 @@ class KeyRecords(PostgresBase):
         row = self._find_key(name)
         return row["id"] if row else ""
 
-    def _check_references(self, after: Mapping[str, Any]) -> Any:
+    def _check_key_references(self, after: Mapping[str, Any]) -> Any:
         """The id of the key's listener (None: it has none); NotFound if listener or member do not exist."""
         listener, member = after.get("listener"), after.get("member")
         found = None
@@ -163,7 +163,7 @@ class KeyRecords(PostgresBase):
             )
         return found["id"] if found else None
 
-    def _create(self, after: Mapping[str, Any], listener_id: Any) -> str:
+    def _create_key(self, after: Mapping[str, Any], listener_id: Any) -> str:
         prefix = "lgcp_" + "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))
         key = f"{prefix}_{secrets.token_urlsafe(32)}"
         made = self.one(
@@ -180,7 +180,7 @@ class KeyRecords(PostgresBase):
             raise Conflict(f"API key {after['name']} was created by somebody else meanwhile; run again.")
         return key
 
-    def _update(self, row: Row, after: Mapping[str, Any]) -> None:
+    def _update_key(self, row: Row, after: Mapping[str, Any]) -> None:
         values = {"role": row["role"], "permissions": row["permissions"], "expires_at": row["expires_at"]}
         values.update({name: after[name] for name in values if name in after})
         self.run(

@@ -38,10 +38,10 @@ class WorkspaceRecords(PostgresBase):
 
     def workspace(self, name_or_id: str) -> dict[str, Any] | None:
         """See ``_records.Records.workspace``."""
-        row = self._find(name_or_id)
+        row = self._find_workspace(name_or_id)
         return _view(row) if row else None
 
-    def _find(self, name_or_id: str, lock: bool = False) -> Row | None:
+    def _find_workspace(self, name_or_id: str, lock: bool = False) -> Row | None:
         by_id = name_or_id if _model.is_uuid(name_or_id) else None
         return self.one(
             statement(_WORKSPACE, "where w.name = %(name)s or w.id = %(id)s", "for update of w" if lock else ""),
@@ -50,16 +50,16 @@ class WorkspaceRecords(PostgresBase):
 
     def plan_workspace(self, desired: Mapping[str, Any], state: Literal["present", "absent"] = "present") -> Plan:
         """See ``_records.Records.plan_workspace``."""
-        row = self._find(str(desired.get("name") or ""))
+        row = self._find_workspace(str(desired.get("name") or ""))
         if row is not None and desired.get("default_listener"):
-            self._default_listener(row["id"], desired["default_listener"])
+            self._listener_to_default(row["id"], desired["default_listener"])
         return _plan_access.plan_workspace(_view(row) if row else None, desired, state)
 
     def apply_workspace(self, desired: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
         """See ``_records.Records.apply_workspace``."""
         name = _model.check_name(desired.get("name"), "workspace")
         with self.transaction():
-            row = self._find(name, lock=True)
+            row = self._find_workspace(name, lock=True)
             plan = _plan_access.plan_workspace(_view(row) if row else None, desired)
             if version is not None and (row is None or row["version"] != version):
                 raise Conflict(f"Workspace {name} was changed by somebody else meanwhile; run again.")
@@ -71,13 +71,13 @@ class WorkspaceRecords(PostgresBase):
                 if not made:
                     raise Conflict(f"Workspace {name} was created by somebody else meanwhile; run again.")
             if plan.changed:
-                self._write(name, plan)
+                self._write_workspace(name, plan)
             found = self.workspace(name)
             if plan.changed and found is not None:
                 self.audit(plan.action, "workspace", found["id"], name, plan.before or None, plan.after)
             return {"changed": plan.changed, "workspace": found, "plan": plan}
 
-    def _write(self, name: str, plan: Plan) -> None:
+    def _write_workspace(self, name: str, plan: Plan) -> None:
         row = self.must("select id from control_plane.workspaces where name = %s", [name])
         after = plan.after
         if "secrets_in_clear" in after:
@@ -86,7 +86,9 @@ class WorkspaceRecords(PostgresBase):
                 [after["secrets_in_clear"], row["id"]],
             )
         if "default_listener" in after:
-            chosen = self._default_listener(row["id"], after["default_listener"]) if after["default_listener"] else None
+            chosen = (
+                self._listener_to_default(row["id"], after["default_listener"]) if after["default_listener"] else None
+            )
             self.run("update control_plane.workspaces set default_listener_id = %s where id = %s", [chosen, row["id"]])
         if "members" in after:
             names = [member["name"] for member in after["members"]]
@@ -109,7 +111,7 @@ class WorkspaceRecords(PostgresBase):
         # Whoever keeps what keys may do asks again.
         self.run("select pg_notify(%s, '')", [KEYS_CHANNEL])
 
-    def _default_listener(self, workspace_id: Any, compute_id: str) -> Any:
+    def _listener_to_default(self, workspace_id: Any, compute_id: str) -> Any:
         found = self.one(
             "select id from control_plane.listeners where workspace_id = %s and compute_id = %s",
             [workspace_id, compute_id],
@@ -125,7 +127,7 @@ class WorkspaceRecords(PostgresBase):
     def delete_workspace(self, name: str) -> bool:
         """See ``_records.Records.delete_workspace``."""
         with self.transaction():
-            row = self._find(name, lock=True)
+            row = self._find_workspace(name, lock=True)
             if row is None:
                 return False
             plan = _plan_access.plan_workspace(_view(row), {"name": row["name"]}, "absent")
