@@ -1,0 +1,141 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Releases of the control plane: what is packed, and what stays when a new one comes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._releases import Releases, bring
+from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._collection import Release, pack
+
+COLLECTION = "ansible_collections/selfhosted/langgraph"
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    home = tmp_path / "collection"
+    for name, text in {
+        "galaxy.yml": "version: 1.2.3\n",
+        "README.md": "not packed\n",
+        "plugins/module_utils/_core.py": "VALUE = 1\n",
+        "plugins/module_utils/__pycache__/_core.pyc": "not packed\n",
+        "plugins/modules/thing.py": "not packed\n",
+        "services/control_plane/__main__.py": "from ansible_collections.selfhosted.langgraph import where\n",
+        "services/where.py": "print(__file__)\n",
+        "requirements/control_plane.txt": "fastapi==1\n",
+        "requirements/dev.txt": "not packed\n",
+    }.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return home
+
+
+def options(release: Release, archive: Path | None, keep: int = 3) -> dict[str, Any]:
+    where = str(archive) if archive else None
+    known = {"name": release.name, "lock_sha256": release.lock_sha256, "archive": where, "keep": keep}
+    return {**known, "python": sys.executable, "venv_python": sys.executable, "uv": None, "uv_env": None}
+
+
+def install(home: Path, collection: Path, keep: int = 3) -> dict[str, Any]:
+    release = pack(collection)
+    archive = home.parent / "archive.tar.gz"
+    archive.write_bytes(release.archive)
+    return bring(Releases(home), options(release, archive, keep), check=False)
+
+
+def test_only_what_services_import_is_packed(collection: Path) -> None:
+    with tarfile.open(fileobj=BytesIO(pack(collection).archive)) as archive:
+        assert archive.getnames() == [
+            "ansible_collections/__init__.py",
+            "ansible_collections/selfhosted/__init__.py",
+            f"{COLLECTION}/__init__.py",
+            f"{COLLECTION}/plugins/module_utils/_core.py",
+            f"{COLLECTION}/requirements/control_plane.txt",
+            f"{COLLECTION}/services/control_plane/__main__.py",
+            f"{COLLECTION}/services/where.py",
+        ]
+
+
+def test_equal_content_is_the_same_release(collection: Path) -> None:
+    first = pack(collection)
+    assert first.name.startswith("1.2.3-")
+    os.utime(collection / "services/where.py", (1, 1))
+    (collection / "README.md").write_text("something else\n")
+    assert pack(collection) == first
+    (collection / "services/where.py").write_text("print('else')\n")
+    assert pack(collection).name != first.name
+
+
+def test_an_incomplete_collection_is_named(collection: Path) -> None:
+    (collection / "requirements/control_plane.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"control_plane\.txt"):
+        pack(collection)
+
+
+def test_a_release_wins_over_the_interpreters_own_collections(collection: Path, tmp_path: Path) -> None:
+    done = install(tmp_path / "home", collection)
+    command = [sys.executable, "-c", "from ansible_collections.selfhosted.langgraph.services import where"]
+    environment = {"PYTHONPATH": done["directory"]}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.startswith(done["directory"])
+
+
+def test_installed_once(collection: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    preview = bring(Releases(home), options(pack(collection), None), check=True)
+    assert preview["changed"]
+    assert not home.exists()
+    assert bring(Releases(home), options(pack(collection), None), check=False)["needs_archive"]
+    done = install(home, collection)
+    assert (done["changed"], done["actions"]) == (True, preview["actions"])
+    assert os.readlink(home / "current") == f"releases/{done['release']}"
+    again = install(home, collection)
+    assert (again["changed"], again["actions"]) == (False, [])
+
+
+def test_older_releases_are_kept_to_go_back(collection: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    names = []
+    for number in range(4):
+        (collection / "services/where.py").write_text(f"print({number})\n")
+        names.append(install(home, collection, keep=2)["release"])
+        os.utime(home / "releases" / names[-1], (number, number))
+    assert sorted(path.name for path in (home / "releases").iterdir()) == sorted(names[1:])
+    (collection / "services/where.py").write_text("print(1)\n")
+    back = install(home, collection, keep=2)
+    assert (back["release"], back["actions"]) == (names[1], [f"let current lead to {names[1]}"])
+
+
+def test_drafts_of_killed_runs_go_away(collection: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    draft = home / "releases" / ".draft-abc"
+    draft.mkdir(parents=True)
+    install(home, collection)
+    assert not draft.exists()
+
+
+def test_a_damaged_archive_leaves_nothing(collection: Path, tmp_path: Path) -> None:
+    home, archive = tmp_path / "home", tmp_path / "archive.tar.gz"
+    archive.write_bytes(b"no tarball")
+    with pytest.raises(HostError, match="no tarball"):
+        bring(Releases(home), options(pack(collection), archive), check=False)
+    assert not list((home / "releases").iterdir())
+    assert not (home / "current").exists()
+
+
+def test_an_interpreter_that_is_none(collection: Path, tmp_path: Path) -> None:
+    wanted = {**options(pack(collection), None), "python": None, "venv_python": "/bin/echo"}
+    with pytest.raises(HostError, match="/bin/echo is no Python that works"):
+        bring(Releases(tmp_path / "home"), wanted, check=True)
