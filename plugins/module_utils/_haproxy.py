@@ -172,7 +172,7 @@ class Proxy:
         """What the files become when `slug` has the route `wanted` (None: no route). Writes nothing."""
         others = [route for route in self.routes() if route.slug != slug]
         if wanted is not None:
-            problem = clash(wanted.checked(), others)
+            problem = clash(wanted.checked(), others, (self._read("services.lst") or "").split())
             if problem:
                 raise ProxyError(problem)
         after: dict[str, str | None] = {f"conf.d/50-{slug}.cfg": wanted.render() if wanted else None}

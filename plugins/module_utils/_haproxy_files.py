@@ -103,8 +103,12 @@ def parse(text: str) -> Route | None:
         raise ProxyError(f"The first line of a route's file is damaged ({error}): {first[:120]}") from error
 
 
-def clash(route: Route, others: c.Iterable[Route]) -> str | None:
-    """The slug that has the path, host or a port of `route` already."""
+def clash(route: Route, others: c.Iterable[Route], services: c.Container[str] = ()) -> str | None:
+    """The slug that has the path, host or a port of `route` already. services: first segments of paths that lead to a
+    service of the proxy.
+    """
+    if route.path_prefix and route.path_prefix[1:] in services:
+        return f"The path {route.path_prefix} leads to a service; give {route.slug} another path_prefix."
     for other in others:
         if other.slug == route.slug:
             continue

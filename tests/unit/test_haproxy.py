@@ -131,6 +131,14 @@ def test_two_routes_share_nothing(other: dict[str, object], words: str | None) -
     assert found is None if words is None else words in (found or "")
 
 
+def test_a_path_of_a_service_is_no_deployments() -> None:
+    named = dataclasses.replace(ROUTE, path_prefix="/api-host")
+    assert files.clash(named, [], ["api-host"]) == (
+        "The path /api-host leads to a service; give chat-1a2b3c4d another path_prefix."
+    )
+    assert files.clash(ROUTE, [], ["api-host"]) is None
+
+
 def test_maps_follow_the_routes() -> None:
     by_host = files.Route(slug="b-1a2b3c4d", ports={"blue": 1, "green": 2}, host="b.example.org")
     assert files.maps([by_host, ROUTE]) == {
