@@ -6,6 +6,7 @@ refused."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
 
 _CAUSE_LIMIT = 4096
 _TAIL_LIMIT = 65536
+_TAIL_LINES = 100  # of a failure's tail, in the log
 
 
 class ReportRecords(ClaimRecords):
@@ -205,6 +207,8 @@ class ReportRecords(ClaimRecords):
         self.move_revision(row, revision, *steps, cause=cause, log_tail=log_tail)
         if revision["status"] == _model.DEPLOYED:
             self._deployed(row, revision)
+        if revision["status"] in _model.FAILED:
+            self._log_failure(row, revision, cause, log_tail)
         self.audit(
             "report",
             "revision",
@@ -214,6 +218,28 @@ class ReportRecords(ClaimRecords):
             {"status": revision["status"], "epoch": row["epoch"]},
         )
         return True
+
+    def _log_failure(self, row: Row, revision: Row, cause: str | None, log_tail: str | None) -> None:
+        """Write the failure at the end of the log of its stage: clients of the vendor's API read the cause there, its
+        revisions have none.
+        """
+        lines = [("INFO", line) for line in (log_tail or "").splitlines()[-_TAIL_LINES:]]
+        if cause:
+            lines.append(("ERROR", cause))
+        self.run(
+            "insert into control_plane.revision_logs (deployment_id, revision_id, type, writer, seq, at, level, "
+            "message) "
+            "select %(deployment)s, %(revision)s, %(type)s, %(writer)s, seq, clock_timestamp(), level, message "
+            "from unnest(%(levels)s::text[], %(messages)s::text[]) with ordinality as entry (level, message, seq)",
+            {
+                "deployment": row["id"],
+                "revision": revision["id"],
+                "type": "deploy" if revision["status"] == _model.DEPLOY_FAILED else "build",
+                "writer": uuid.uuid4(),
+                "levels": [level for level, _message in lines],
+                "messages": [message for _level, message in lines],
+            },
+        )
 
     def _report_repair(self, row: Row, status: str | None, cause: str | None) -> bool:
         """A reconciled revision stays DEPLOYED; that it failed is the deployment's health."""
