@@ -20,7 +20,7 @@ description:
   - Lines are posted in batches from the background. When the records cannot be reached, the run goes on without them.
 requirements:
   - enable in configuration
-  - psycopg >= 3.1 (Python library on the controller)
+  - psycopg >= 3.1 (Python library on the controller, where the claims were made with C(dsn))
 options:
   interval:
     description: For how long lines are collected before they are posted, in seconds.
@@ -67,14 +67,13 @@ enabling: >
   callbacks_enabled = selfhosted.langgraph.work_log
 """
 
-import importlib
 from typing import Any, NamedTuple
 
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import import_adapter, open_records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import read_claim
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_log import (
     LogType,
@@ -170,11 +169,11 @@ class CallbackModule(CallbackBase):
                 self._display.warning(f"The log of this run is not posted: {error}")
                 continue
             claim_id = public["claim_id"]
+            # Imported before the thread starts: a worker forked while a thread imports would wait for ever.
+            import_adapter(connection)
             self._connections[claim_id] = {**connection, "encryption_key_file": None}
             self._claims[claim_id] = _Claim(claim_id, public["claim_file"], connection, "build")
         if self._claims and self._sender is None:
-            # Imported before the thread starts: a worker forked while a thread imports would wait for ever.
-            importlib.import_module("ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres")
 
             def open_(claim_id: str) -> Records:
                 return open_records(self._connections[claim_id])

@@ -12,14 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-DSN_ENV = "LANGGRAPH_RECORDS_DSN"
-KEY_FILE_ENV = "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE"
-WORKSPACE_ENV = "LANGSMITH_TENANT_ID"
-
-# The options that say where the records are; work_claim keeps them in the claim file for the tasks that follow.
-CONNECTION_OPTIONS = ("dsn", "encryption_key_file", "workspace", "actor")
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -57,12 +52,19 @@ class ArgumentSpec:
 
 
 def records_spec() -> ArgumentSpec:
-    """How to reach the records (doc fragment ``records``)."""
+    """How to reach the records (doc fragment ``records``). What is not given comes from the environment later, in
+    ``_connection``: which way is taken depends on what was given.
+    """
     return ArgumentSpec(
         options={
-            "dsn": {"type": "str", "no_log": True, "fallback": (env_fallback, [DSN_ENV])},
-            "encryption_key_file": {"type": "path", "no_log": False, "fallback": (env_fallback, [KEY_FILE_ENV])},
-            "workspace": {"type": "str", "default": "default", "fallback": (env_fallback, [WORKSPACE_ENV])},
+            "dsn": {"type": "str", "no_log": True},
+            "encryption_key_file": {"type": "path", "no_log": False},
+            "api_url": {"type": "str"},
+            "api_key": {"type": "str", "no_log": True},
+            "validate_certs": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
+            "api_timeout": {"type": "int", "default": DEFAULT_TIMEOUT},
+            "workspace": {"type": "str"},
             "actor": {"type": "str"},
         }
     )

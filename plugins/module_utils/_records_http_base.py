@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -93,8 +93,3 @@ class HttpBase:
 def part(text: str) -> str:
     """A name as one part of a path."""
     return quote(text, safe="")
-
-
-def by_key(name: str, found: Iterator[Json], of: Callable[[Json], Any]) -> Json | None:
-    """The first record whose key is that name."""
-    return next((json for json in found if of(json) == name), None)

@@ -21,6 +21,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
     AccessDenied,
     AuthenticationError,
     InvalidInput,
+    NotFound,
     RecordsError,
     RecordsUnavailable,
 )
@@ -42,6 +43,8 @@ def from_answer(url: str, method: str, path: str, error: HTTPError) -> RecordsEr
     body = _body(error)
     told = error_from_wire(error.code, body)
     known = isinstance(body, dict) and ("code" in body or isinstance(body.get("detail"), list))
+    if error.code == 404 and method == "HEAD":
+        return NotFound(f"{where} has no {path}; look whether its name is right.")  # an answer without a body
     if error.code == 404 and not known:
         return InvalidInput(
             f"{where} does not know {path}: set api_url to the address of its API, with its base path, usually "

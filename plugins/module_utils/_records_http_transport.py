@@ -9,6 +9,7 @@ to the address that was given and nowhere else. No sentence holds the key.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # else a socket imports it, maybe in a thread while others fork
 import http.client
 import json
 import time
@@ -115,7 +116,9 @@ class Transport:
 
     def download(self, path: str) -> Iterator[bytes]:
         """The content of an answer in chunks; RecordsUnavailable if it breaks off."""
-        response = self._send("GET", path, None, None, {"Accept": "*/*"}, True)
+        return self._chunks(self._send("GET", path, None, None, {"Accept": "*/*"}, True))
+
+    def _chunks(self, response: Any) -> Iterator[bytes]:
         with response:
             while True:
                 try:

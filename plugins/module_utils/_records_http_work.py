@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, cast
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _process
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _process, _sources
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Held, NotFound, RecordsUnavailable
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_sha256
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
@@ -29,7 +28,6 @@ IsDead = Callable[[Mapping[str, Any]], bool]
 
 _PROTOCOL = {"X-Work-Protocol": str(WORK_PROTOCOL)}
 _ROUNDS = 4  # of telling the control plane who is dead
-_BLOCK = 1024 * 1024
 
 
 class WorkRecords(DeploymentRecords):
@@ -211,29 +209,22 @@ class WorkRecords(DeploymentRecords):
     # -- sources -------------------------------------------------------------------------------------------------
 
     def put_source(self, fileobj: BinaryIO) -> dict[str, Any]:
-        """See ``_records.Records.put_source``. Read twice: its name is the sum of its content."""
-        if fileobj.seekable():
-            return self._put_source(fileobj)
-        with tempfile.TemporaryFile() as spooled:
-            while block := fileobj.read(_BLOCK):
-                spooled.write(block)
-            spooled.seek(0)
-            return self._put_source(cast("BinaryIO", spooled))
-
-    def _put_source(self, fileobj: BinaryIO) -> dict[str, Any]:
-        start, digest, size = fileobj.tell(), hashlib.sha256(), 0
-        while block := fileobj.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-        fileobj.seek(start)
-        path = f"/v2/sources/{digest.hexdigest()}"
-        stored: dict[str, Any] = self.transport.upload(path, fileobj, size, "application/gzip").json
+        """See ``_records.Records.put_source``. Checked here first: what is no source need not travel."""
+        with _sources.seekable(fileobj) as stream:
+            sha256, size = _sources.check_tarball(stream)
+            stream.seek(0)
+            stored: dict[str, Any] = self.transport.upload(
+                f"/v2/sources/{sha256}", stream, size, "application/gzip"
+            ).json
         return stored
 
     def open_source(self, sha256: str) -> Iterator[bytes]:
         """See ``_records.Records.open_source``; RecordsUnavailable if what arrived is not what the name says."""
+        return self._checked(sha256, self.transport.download(f"/v2/sources/{check_sha256(sha256)}"))
+
+    def _checked(self, sha256: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        for chunk in self.transport.download(f"/v2/sources/{check_sha256(sha256)}"):
+        for chunk in chunks:
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != sha256:

@@ -11,20 +11,14 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import (
-    CONNECTION_OPTIONS,
-    DSN_ENV,
-    KEY_FILE_ENV,
-    WORKSPACE_ENV,
-    ArgumentSpec,
-)
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput, RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._connection import choose, of_claim, secrets_of
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, Plan, Records
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-_FALLBACKS = {"dsn": DSN_ENV, "encryption_key_file": KEY_FILE_ENV, "workspace": WORKSPACE_ENV}
 _SHORTEST_REDACTED = 4
 
 
@@ -36,11 +30,23 @@ class Context:
         self.check_mode: bool = module.check_mode
         self.warn: Callable[[str], None] = module.warn
         hide_values(module)
+        self._secrets: set[str] = module.no_log_values
+        self._connection = self._known(choose(self.params, os.environ))
+
+    def _known(self, connection: dict[str, Any]) -> dict[str, Any]:
+        """A connection whose secrets will not be shown, wherever they came from."""
+        self._secrets |= secrets_of(connection)
+        return connection
 
     @property
     def connection(self) -> dict[str, Any]:
-        """The options that say where the records are: {dsn, encryption_key_file, workspace, actor}."""
-        return {name: self.params.get(name) for name in CONNECTION_OPTIONS}
+        """Where the records are: see ``_connection``."""
+        return self._connection
+
+    def work_on(self, claim: Mapping[str, Any]) -> None:
+        """Go on over the connection that a claim was made over, unless the options name others."""
+        self.close()
+        self._connection = self._known(of_claim(claim["connection"], self.params, os.environ))
 
     @cached_property
     def records(self) -> Records:
@@ -95,24 +101,15 @@ def unexpected(name: str, error: Exception) -> str:
 
 
 def open_connection(connection: Mapping[str, Any]) -> Records:
-    """Open the records that the options point to; InvalidInput when nothing was given."""
-    if not connection.get("dsn"):
-        raise InvalidInput(f"No records given: set the option dsn or the environment variable {DSN_ENV}.", field="dsn")
+    """Open the records that a connection points to; InvalidInput when nothing was given."""
     from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
 
     return open_records(connection)
 
 
 def given(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with "" as None, as AWX means it; the connection then falls back to the environment like a missing "
-    "option."""
-    result = {name: None if value == "" else value for name, value in params.items()}
-    for name, variable in _FALLBACKS.items():
-        if name in result and result[name] is None:
-            result[name] = os.environ.get(variable) or None
-    if "workspace" in result and result["workspace"] is None:
-        result["workspace"] = "default"
-    return result
+    """Options with "" as None, as AWX means it."""
+    return {name: None if value == "" else value for name, value in params.items()}
 
 
 def hide_values(module: AnsibleModule) -> None:

@@ -42,19 +42,11 @@ def work(context: Context) -> dict[str, Any]:
     if context.check_mode or claim.get("preview"):
         result = _preview(params, claim, wanted, port_range)
     else:
-        use_connection_of(context, claim)
+        context.work_on(claim)
         result = _report(context, claim, wanted, port_range)
     if params["release"]:
         remove_claim(params["claim_file"])
     return result
-
-
-def use_connection_of(context: Context, claim: Mapping[str, Any]) -> None:
-    """Work on the records that the claim came from, unless the options name others."""
-    connection = claim["connection"]
-    for name, value in connection.items():
-        if name == "workspace" or context.params.get(name) is None:
-            context.params[name] = value
 
 
 def _report(

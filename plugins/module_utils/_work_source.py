@@ -17,7 +17,6 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._sources import pack_directory
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import read_claim
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_git import fetch
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_report import use_connection_of
 
 if TYPE_CHECKING:
     from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
@@ -29,7 +28,7 @@ _FILE = "source.tar.gz"
 def work(context: Context) -> dict[str, Any]:
     """The module work_source: {changed, path, sha256, repo_commit_sha}; path "" when the revision runs an image."""
     claim = read_claim(context.params["claim_file"])
-    use_connection_of(context, claim)
+    context.work_on(claim)
     revision = claim.get("revision")
     if revision is None or revision["source"] == SOURCE_IMAGE:
         return {"changed": False, "path": "", "sha256": None, "repo_commit_sha": None}

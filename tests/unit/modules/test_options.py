@@ -17,10 +17,20 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec impo
     spec,
     wait_spec,
 )
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._connection import (
+    API_KEY_ENV,
+    CONNECTION_OPTIONS,
+    DSN_ENV,
+    KEY_FILE_ENV,
+    SECRET_OPTIONS,
+    URL_ENV,
+    WORKSPACE_ENV,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, Held, InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_deployment import desired_deployment
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import (
+    Context,
     failure,
     given,
     hide_values,
@@ -30,7 +40,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_mod
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import wanted_names
 
-ENVIRONMENT = ("LANGGRAPH_RECORDS_DSN", "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE", "LANGSMITH_TENANT_ID")
+ENVIRONMENT = (DSN_ENV, KEY_FILE_ENV, URL_ENV, API_KEY_ENV, WORKSPACE_ENV)
 
 
 @pytest.fixture(autouse=True)
@@ -52,18 +62,18 @@ def test_merge_keeps_options_and_rules_of_both() -> None:
 def test_spec_puts_own_options_on_top_of_shared_ones() -> None:
     merged = spec(records_spec(), wait_spec(30), list_spec(), options={"name": {"type": "str"}})
     assert set(merged.options) == {
-        *("dsn", "encryption_key_file", "workspace", "actor"),
+        *CONNECTION_OPTIONS,
         *("wait", "wait_timeout", "limit", "offset", "name"),
     }
     assert merged.options["wait_timeout"]["default"] == 30
-    assert merged.options["dsn"]["no_log"] is True
+    assert {name for name in CONNECTION_OPTIONS if merged.options[name].get("no_log")} == set(SECRET_OPTIONS)
 
 
 def test_an_empty_string_means_not_given() -> None:
     params = {"dsn": "", "workspace": "", "listener": "", "wait": False, "limit": 0, "env": {}, "env2": {"A": ""}}
     assert given(params) == {
         "dsn": None,
-        "workspace": "default",
+        "workspace": None,
         "listener": None,
         "wait": False,
         "limit": 0,
@@ -72,16 +82,27 @@ def test_an_empty_string_means_not_given() -> None:
     }
 
 
-def test_an_empty_connection_falls_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LANGGRAPH_RECORDS_DSN", "postgresql:///x")
-    monkeypatch.setenv("LANGSMITH_TENANT_ID", "team")
-    assert given({"dsn": "", "workspace": None}) == {"dsn": "postgresql:///x", "workspace": "team"}
-    assert given({"dsn": "postgresql:///y", "workspace": "mine"}) == {"dsn": "postgresql:///y", "workspace": "mine"}
-
-
-def test_no_records_is_one_sentence_that_names_option_and_variable() -> None:
-    with pytest.raises(InvalidInput, match=r"^No records given: .*dsn.*LANGGRAPH_RECORDS_DSN\.$"):
+def test_no_records_is_one_sentence_that_names_options_and_variables() -> None:
+    with pytest.raises(InvalidInput, match=r"^No records given: .*api_url or dsn.*LANGGRAPH_RECORDS_DSN\.$"):
         open_connection({"dsn": None})
+
+
+@pytest.mark.parametrize(
+    ("variables", "hidden"),
+    [
+        ({"LANGGRAPH_RECORDS_DSN": "postgresql:///x"}, {"postgresql:///x"}),
+        ({"LANGGRAPH_HOST_URL": "http://h", "LANGSMITH_API_KEY": "lg-12345"}, {"lg-12345"}),
+        ({"LANGSMITH_API_KEY": "lg-12345"}, set()),
+    ],
+)
+def test_a_secret_of_the_environment_is_hidden_too(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], hidden: set[str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    module: Any = SimpleNamespace(params={}, no_log_values=set(), check_mode=False, warn=None)
+    Context(module)
+    assert module.no_log_values == hidden
 
 
 def test_secrets_are_hidden_in_the_echo_and_short_ones_garble_nothing() -> None:
