@@ -185,11 +185,11 @@ def check_name(name: Any, kind: str = "deployment") -> str:
     return name
 
 
-def check_compute_id(compute_id: Any, field: str = "compute_id", kind: str = "listener") -> str:
+def check_compute_id(compute_id: Any, field: str = "compute_id", kind: str = "a listener") -> str:
     """The name of a listener (or of another ``kind``), if it is a valid one."""
     if not isinstance(compute_id, str) or not _COMPUTE_ID.fullmatch(compute_id):
         raise InvalidInput(
-            f"{compute_id!r} is no valid name of a {kind}; use 1 to 128 letters, digits, dots, underscores "
+            f"{compute_id!r} is no valid name of {kind}; use 1 to 128 letters, digits, dots, underscores "
             "and hyphens, "
             "beginning and ending with a letter or digit.",
             field=field,

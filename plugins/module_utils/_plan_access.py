@@ -81,7 +81,7 @@ def plan_api_key(
     """What bringing an API key to ``desired`` (name*, role, permissions, listener, member, organization, expires_at)
     does. listener, member and expires_at: "" for none.
     """
-    name = _model.check_compute_id(desired.get("name"), "name", "API key")
+    name = _model.check_compute_id(desired.get("name"), "name", "an API key")
     if state == "absent":
         if current is None:
             return Plan("none")

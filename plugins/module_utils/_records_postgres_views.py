@@ -73,10 +73,11 @@ CONFIG_COLUMNS = (
     "secret_references",
     "tracked_packages",
 )
-# What drafts of before these columns do not have.
+# What a draft may lack: all of it once its deployment is deleted, the last four in one of schema 1.
 _DRAFT: dict[str, Any] = {
-    "install_command": None,
-    "build_command": None,
+    **dict.fromkeys(CONFIG_COLUMNS),
+    "resource_spec": {},
+    "env": {},
     "secret_references": [],
     "tracked_packages": [],
 }

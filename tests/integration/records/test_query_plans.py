@@ -65,6 +65,7 @@ def crowded(postgres_server: PostgresServer, records_template: str, key_file: Pa
     name = postgres_server.create_database(records_template)
     dsn = postgres_server.dsn(name)
     records = open_records({"dsn": dsn, "encryption_key_file": str(key_file)})
+    records.apply_listener({"compute_id": "core"})  # with two of them, none is everybody's default
     records.apply_listener({"compute_id": "east"})
     for model, listener, due, count in (
         ("still", None, False, 5000),
@@ -192,6 +193,24 @@ def use_everything(open_: Callable[..., Records]) -> None:
     records.listener("east")
     records.delete_listener("west")
     records.workspaces()
+    records.apply_workspace({"name": "small", "default_listener": "", "members": [{"name": "a", "role": "viewer"}]})
+    records.workspace("small")
+    records.apply_api_key({"name": "ci", "role": "editor"})
+    records.apply_api_key({"name": "ci", "role": "viewer"})
+    records.api_keys()
+    records.delete_api_key("ci")
+    for filters in (
+        {"deployment_type": "prod"},
+        {"url": "http://x"},
+        {"listener": "east"},
+        {"deployment_ids": [working["public"]["deployment"]["id"]]},
+    ):
+        records.deployments(**filters)
+    records.diff_revisions("still-7", 1, 2)
+    records.logs("still-11", level="ERROR", order="desc", start_time="2026-01-01T00:00:00Z", query="x")
+    records.metrics("still-11", "requests", since="2026-01-01T00:00:00Z")
+    for filters in ({"kind": "deployment"}, {"record": "still-11"}, {}):
+        records.audit_entries(**filters)
     records.schema_status()
     records.prune_sources()  # type: ignore[attr-defined]  # of this adapter
 
