@@ -94,5 +94,11 @@ def _fill(options: dict[str, t.Any], claim: dict[str, t.Any]) -> None:
     for name, value in known.items():
         if value is not None and options.get(name) in (None, ""):
             options[name] = value
+    references = claim.get("secret_references")
+    if references:
+        raise AnsibleActionFail(
+            f"The secret {references[0]['name']} of {deployment['name']} refers to the Secret "
+            f"{references[0]['secret_name']} of Kubernetes, which hosts do not have; refer to env or file instead."
+        )
     options["env"] = claim.get("env") or {}
     options["secrets"] = claim.get("secrets") or {}

@@ -27,18 +27,23 @@ ASKED = (
     "repo_ref",
     "image_uri",
     "langgraph_config_path",
+    "install_command",
+    "build_command",
     "env",
     "secrets",
+    "secret_references",
     "resource_spec",
+    "custom_url",
     "flavour",
     "api_version",
     "listener",
 )
+# Options that give a source, and the kinds that they go with; the first one is meant when none is given.
 _SOURCES = {
-    "source_directory": "internal_source",
-    "source_tarball": "internal_source",
-    "repo_url": "github",
-    "image_uri": "external_docker",
+    "source_directory": ("internal_source",),
+    "source_tarball": ("internal_source",),
+    "repo_url": ("github",),
+    "image_uri": ("external_docker", "internal_docker"),
 }
 
 
@@ -61,11 +66,11 @@ def desired_deployment(params: Mapping[str, Any]) -> dict[str, Any]:
     if params["comment"] is not None:
         desired["message"] = params["comment"]
     if given:
-        kind = _SOURCES[given[0]]
-        if desired.setdefault("source", kind) != kind:
+        kinds = _SOURCES[given[0]]
+        if desired.setdefault("source", kinds[0]) not in kinds:
             raise InvalidInput(
                 f"Deployment {name} is given {given[0]}, which does not go with source {desired['source']}: leave out "
-                f"source, or use {kind}.",
+                f"source, or use {' or '.join(kinds)}.",
                 field="source",
             )
     return desired

@@ -29,7 +29,7 @@ def deployments(context: Context) -> dict[str, Any]:
 
 
 def revisions(context: Context) -> dict[str, Any]:
-    """{revisions}: one by number, or a page, newest first; each with its logs if asked for."""
+    """{revisions}: one by number, or a page, newest first; each with its logs and its differences if asked for."""
     params, records = context.params, context.records
     deployment, number = params["deployment"], params["number"]
     found: list[dict[str, Any]]
@@ -46,6 +46,9 @@ def revisions(context: Context) -> dict[str, Any]:
         for revision in found:
             page = records.logs(deployment, revision["number"], type=params["logs"], limit=params["log_lines"])
             revision["logs"] = page["logs"]
+    if params["diff_with"] is not None:
+        for revision in found:
+            revision["differences"] = records.diff_revisions(deployment, params["diff_with"], revision["number"])
     return {"changed": False, "revisions": found}
 
 
@@ -56,3 +59,28 @@ def listeners(context: Context) -> dict[str, Any]:
         found = records.listener(params["compute_id"])
         return {"changed": False, "listeners": [] if found is None else [found]}
     return {"changed": False, "listeners": records.listeners(params["limit"], params["offset"])}
+
+
+def workspaces(context: Context) -> dict[str, Any]:
+    """{workspaces}: one by name or ID, or all of them."""
+    params, records = context.params, context.records
+    if params["name"] is not None:
+        found = records.workspace(params["name"])
+        return {"changed": False, "workspaces": [] if found is None else [found]}
+    return {"changed": False, "workspaces": records.workspaces()}
+
+
+def api_keys(context: Context) -> dict[str, Any]:
+    """{api_keys}: one by name or ID, or a page."""
+    params, records = context.params, context.records
+    if params["name"] is not None:
+        found = records.api_key(params["name"])
+        return {"changed": False, "api_keys": [] if found is None else [found]}
+    return {"changed": False, "api_keys": records.api_keys(params["limit"], params["offset"])}
+
+
+def audit(context: Context) -> dict[str, Any]:
+    """{entries, next_offset}: a page of the audit, newest first."""
+    names = ("kind", "record", "action", "actor", "since", "until", "limit", "after")
+    page = context.records.audit_entries(**{name: context.params[name] for name in names})
+    return {"changed": False, "entries": page["entries"], "next_offset": page["next_offset"]}

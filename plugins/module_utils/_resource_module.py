@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,12 @@ class Context:
 
     def _known(self, connection: dict[str, Any]) -> dict[str, Any]:
         """A connection whose secrets will not be shown, wherever they came from."""
-        self._secrets |= secrets_of(connection)
+        self.hide(secrets_of(connection))
         return connection
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Values that no result may show; very short ones would only garble it."""
+        self._secrets |= {value for value in values if len(value) >= _SHORTEST_REDACTED}
 
     @property
     def connection(self) -> dict[str, Any]:

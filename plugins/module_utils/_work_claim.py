@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput, RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import DEPLOYED, REPORT_FAILED
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._process import is_dead
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import LEASE_SECONDS, Claim, Owner, Records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._renewer import Lease, opener, start
@@ -19,13 +21,14 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files i
     write_claim,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import Process, find_owner
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX, Allowed, resolve
 
 if TYPE_CHECKING:
     from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import Context
 
 
 def work(context: Context) -> dict[str, Any]:
-    """The module work_claim: {changed, claims: [public part with claim_file]}."""
+    """The module work_claim: {changed, claims: [public part with claim_file], refused: [{deployment, ...}]}."""
     params = context.params
     names = wanted_names(params["deployments"])
     directory = work_directory(params["work_dir"])
@@ -34,11 +37,18 @@ def work(context: Context) -> dict[str, Any]:
     claims = context.records.claim(
         names, params["listener"], owner=owner, takeover=params["takeover"], preview=context.check_mode
     )
-    written = write_all(context, directory, claims, owner)
+    try:
+        claims, refused = with_references(context, claims)
+        written = write_all(directory, claims, context.connection, owner)
+    except BaseException:
+        if not context.check_mode:
+            _give_back(context.records, claims)
+        raise
     context.close()  # nothing may share a connection with the process that is forked now
     if written:
         keep(context, written, playbook)
-    return {"changed": any(claim["reason"] == "due" for claim in written), "claims": written}
+    changed = any(claim["reason"] == "due" for claim in written) or any(item["reported"] for item in refused)
+    return {"changed": changed, "claims": written, "refused": refused}
 
 
 def wanted_names(deployments: Sequence[str] | None) -> list[str] | None:
@@ -52,17 +62,61 @@ def wanted_names(deployments: Sequence[str] | None) -> list[str] | None:
     return names or None
 
 
-def write_all(context: Context, directory: str, claims: Sequence[Claim], owner: Owner) -> list[dict[str, Any]]:
-    """Write the files of all claims; if one cannot be written, give all of them back."""
+def with_references(context: Context, claims: Sequence[Claim]) -> tuple[list[Claim], list[dict[str, Any]]]:
+    """The claims with the values that their secrets refer to; and those that lack one, which have failed.
+
+    A preview has them as well: it tells whether what is on the hosts differs.
+    """
+    params = context.params
+    allowed = Allowed(params["secrets_env_prefix"] or ENV_PREFIX, params["secrets_directory"])
+    good: list[Claim] = []
+    refused: list[dict[str, Any]] = []
+    for claim in claims:
+        private = claim["private"]
+        if claim["public"]["action"] == "apply":
+            try:
+                values, others = resolve(private.get("secret_references") or (), allowed, os.environ)
+            except InvalidInput as error:
+                refused.append(_refuse(context, claim, str(error)))
+                continue
+            context.hide(values.values())
+            private["secrets"] = {**private["secrets"], **values}
+            private["secret_references"] = others
+        good.append(claim)
+    return good, refused
+
+
+def _refuse(context: Context, claim: Claim, cause: str) -> dict[str, Any]:
+    """Let the revision of a claim fail, and give the claim back; one that is deployed stays so."""
+    public = claim["public"]
+    revision = public["revision"]
+    deployed = revision is None or revision["status"] == DEPLOYED
+    if not context.check_mode:
+        status = None if deployed else REPORT_FAILED
+        context.records.report(public["claim_id"], public["epoch"], status, cause=cause, release=True)
+    number = revision["number"] if revision else None
+    context.warn(f"Deployment {public['deployment']['name']} cannot be applied: {cause}")
+    name = public["deployment"]["name"]
+    return {
+        "deployment": name,
+        "revision": number,
+        "cause": cause,
+        "msg": f"{name} revision {number}: {cause}",
+        "reported": not (context.check_mode or deployed),
+    }
+
+
+def write_all(
+    directory: str, claims: Sequence[Claim], connection: Mapping[str, Any], owner: Owner
+) -> list[dict[str, Any]]:
+    """Write the files of all claims, or none."""
     written: list[dict[str, Any]] = []
     try:
         for claim in claims:
-            written.append(write_claim(directory, claim, context.connection, owner))
+            written.append(write_claim(directory, claim, connection, owner))
     except BaseException:
         for public in written:
             remove_claim(public["claim_file"])
-        if not context.check_mode:
-            _give_back(context.records, claims)
         raise
     return written
 

@@ -43,8 +43,9 @@ options:
   source:
     description:
       - Kind of the source. It follows from the option that gives the source, so it is rarely needed.
+      - V(internal_docker) goes with O(image_uri), for an image that was pushed to the registry of the control plane.
     type: str
-    choices: ["", internal_source, github, external_docker]
+    choices: ["", internal_source, github, external_docker, internal_docker]
   source_directory:
     description:
       - Directory on the host that runs this module, with C(langgraph.json) in it, that is packed and stored in the
@@ -75,6 +76,12 @@ options:
   langgraph_config_path:
     description: Path of C(langgraph.json) inside the source. A new deployment uses C(langgraph.json).
     type: str
+  install_command:
+    description: Command that installs the dependencies of the source, run in its root, for sources in JavaScript.
+    type: str
+  build_command:
+    description: Command that builds the source, run where its C(langgraph.json) is, for sources in JavaScript.
+    type: str
   env:
     description:
       - Environment of the servers, as strings. The values are shown to everybody who may read the deployment.
@@ -86,6 +93,28 @@ options:
       - A name must not be in O(env) as well.
       - The value V(********) means that the secret keeps its value.
     type: dict
+  secret_references:
+    description:
+      - Environment of the servers whose values are not in the records, but where the deployment is applied.
+      - The whole list is replaced when given.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the variable. It must be in neither O(env) nor O(secrets).
+        type: str
+        required: true
+      secret_name:
+        description:
+          - Where the value is. V(env) means an environment variable of M(selfhosted.langgraph.work_claim), V(file)
+            a file that it may read.
+          - Anything else is the name of a Secret in the namespace of the deployment on Kubernetes.
+        type: str
+        required: true
+      secret_key:
+        description: Name of the variable, path of the file below the directory of the claimer, or key in the Secret.
+        type: str
+        required: true
   resource_spec:
     description:
       - Size of the servers, with the words of the LangSmith control plane, for example C(cpu), C(memory_mb),
@@ -98,8 +127,13 @@ options:
     description: Version of the server software. The default is the tested one of the collection that applies the
       revision.
     type: str
+  custom_url:
+    description: Address at which clients reach the deployment, where something in front of it gives it another one.
+    type: str
   listener:
-    description: Name (its C(compute_id)) or ID of the listener that is to apply this deployment.
+    description:
+      - Name (its C(compute_id)) or ID of the listener that is to apply this deployment.
+      - A new deployment uses the default listener of its workspace, or its only one.
     type: str
   comment:
     description: Why, for people, as the C(message) of the revision. It is kept with the revision and alone makes none.
@@ -142,6 +176,15 @@ EXAMPLES = r"""
     name: search
     repo_url: https://git.example.org/agents/search.git
     repo_ref: main
+
+- name: Deploy through a control plane, with a secret that stays on the host of its listener
+  selfhosted.langgraph.deployment:
+    api_url: https://langgraph.example.org/api-host
+    api_key: "{{ langgraph_api_key }}"
+    name: chat
+    source_directory: "{{ playbook_dir }}/agent"
+    secret_references:
+      - {name: OPENAI_API_KEY, secret_name: file, secret_key: openai/key}
 
 - name: Delete a deployment and wait until it is gone
   selfhosted.langgraph.deployment:
@@ -205,6 +248,8 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_deployment import work
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
 
+SOURCES = ["", "internal_source", "github", "external_docker", "internal_docker"]
+
 
 def main() -> None:
     run(
@@ -215,18 +260,31 @@ def main() -> None:
                 "name": {"type": "str", "required": True},
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 "display_name": {"type": "str"},
-                "source": {"type": "str", "choices": ["", "internal_source", "github", "external_docker"]},
+                "source": {"type": "str", "choices": SOURCES},
                 "source_directory": {"type": "path"},
                 "source_tarball": {"type": "path"},
                 "repo_url": {"type": "str"},
                 "repo_ref": {"type": "str"},
                 "image_uri": {"type": "str"},
                 "langgraph_config_path": {"type": "str"},
+                "install_command": {"type": "str"},
+                "build_command": {"type": "str"},
                 "env": {"type": "dict"},
                 "secrets": {"type": "dict", "no_log": True},
+                "secret_references": {
+                    "type": "list",
+                    "elements": "dict",
+                    "no_log": False,
+                    "options": {
+                        "name": {"type": "str", "required": True},
+                        "secret_name": {"type": "str", "required": True},
+                        "secret_key": {"type": "str", "required": True, "no_log": False},
+                    },
+                },
                 "resource_spec": {"type": "dict"},
                 "flavour": {"type": "str"},
                 "api_version": {"type": "str"},
+                "custom_url": {"type": "str"},
                 "listener": {"type": "str"},
                 "comment": {"type": "str"},
                 "force": {"type": "bool", "default": False},

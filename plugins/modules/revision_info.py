@@ -52,6 +52,9 @@ options:
     description: How many lines of O(logs) to show at most (1 to 1000).
     type: int
     default: 50
+  diff_with:
+    description: Number of another revision. Show with each revision in what it differs from that one.
+    type: int
 seealso:
   - module: selfhosted.langgraph.revision
   - module: selfhosted.langgraph.deployment_info
@@ -79,6 +82,13 @@ EXAMPLES = r"""
     deployment: chat
     number: 3
     logs: deploy
+
+- name: See what differs between revisions 2 and 3
+  selfhosted.langgraph.revision_info:
+    dsn: postgresql:///control_plane
+    deployment: chat
+    number: 3
+    diff_with: 2
 """
 
 RETURN = r"""
@@ -167,6 +177,13 @@ revisions:
       type: list
       elements: dict
       sample: [{"id": "17", "timestamp": "2026-01-31T10:02:12+00:00", "level": "INFO", "message": "Stage the revision"}]
+    differences:
+      description: What differs from the revision O(diff_with), as dotted names in C(fields), and both sides of it in
+        C(before) (that one) and C(after) (this one). Secrets are masked.
+      returned: when O(diff_with) is given
+      type: dict
+      sample: {"left": 2, "right": 3, "fields": ["env.LOG_LEVEL"], "before": {"env": {"LOG_LEVEL": "info"}},
+        "after": {"env": {"LOG_LEVEL": "debug"}}}
 """
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import list_spec, records_spec, spec
@@ -186,6 +203,7 @@ def main() -> None:
                 "status": {"type": "list", "elements": "str", "choices": list(REVISION_STATUSES)},
                 "logs": {"type": "str", "choices": ["", "build", "deploy"]},
                 "log_lines": {"type": "int", "default": 50},
+                "diff_with": {"type": "int"},
             },
         ),
         revisions,

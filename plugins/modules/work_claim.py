@@ -22,6 +22,9 @@ description:
   - Nothing that a user wrote into a deployment can become a template this way, because results of tasks never are
     templates.
     Secrets are in the claim file alone, which only the user who runs this task may read.
+  - What the secrets of a deployment refer to is read here, from the environment and the files of the controller. A
+    revision that refers to something missing or not allowed fails with that as its cause, and is not among
+    RV(claims).
   - Runs on the controller, which must be Linux for the renewal.
 extends_documentation_fragment:
   - selfhosted.langgraph.attributes.work
@@ -57,6 +60,19 @@ options:
       - Directory for the claim files. It must belong to the user who runs this task, and nobody else may write to it.
       - The default is a directory of the user's own (mode 0700) below E(XDG_RUNTIME_DIR), else below the temporary
         directory.
+    type: path
+  secrets_env_prefix:
+    description:
+      - How the names of environment variables begin that secrets of a deployment may refer to, as
+        O(selfhosted.langgraph.deployment#module:secret_references) with the name V(env).
+      - An empty string means the default.
+    type: str
+    default: LANGGRAPH_SECRET_
+  secrets_directory:
+    description:
+      - Directory of the files that secrets of a deployment may refer to, as
+        O(selfhosted.langgraph.deployment#module:secret_references) with the name V(file). No file is read without it.
+      - A file has at most 64 KiB of text; one line break at its end does not belong to the value.
     type: path
 seealso:
   - module: selfhosted.langgraph.work_report
@@ -140,11 +156,40 @@ claims:
       description: File on the controller (mode 0600) with the claim and its secrets.
       type: str
       sample: /run/user/1000/selfhosted-langgraph/chat-0b7e6f2e-x3k9/claim.json
+refused:
+  description: Deployments that were claimed and given back at once, as a secret of theirs refers to something that is
+    missing or not allowed here.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    deployment:
+      description: Name of the deployment.
+      type: str
+      sample: chat
+    revision:
+      description: Number of its revision.
+      type: int
+      sample: 3
+    cause:
+      description: What is missing.
+      type: str
+      sample: "The secret OPENAI_API_KEY refers to the environment variable LANGGRAPH_SECRET_OPENAI, which is not set
+        where the deployment is applied: set it there."
+    msg:
+      description: The same with the names of deployment and revision.
+      type: str
+      sample: "chat revision 3: The secret OPENAI_API_KEY refers to the file openai/key, and no file is allowed: ..."
+    reported:
+      description: Whether the revision failed of it. In check mode, and for a revision that is deployed, it did not.
+      type: bool
+      sample: true
 """
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import work
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX
 
 
 def main() -> None:
@@ -156,6 +201,8 @@ def main() -> None:
                 "listener": {"type": "str"},
                 "takeover": {"type": "bool", "default": False},
                 "work_dir": {"type": "path"},
+                "secrets_env_prefix": {"type": "str", "default": ENV_PREFIX, "no_log": False},
+                "secrets_directory": {"type": "path", "no_log": False},
             },
         ),
         work,

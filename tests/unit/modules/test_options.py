@@ -28,7 +28,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._connection i
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, Held, InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_deployment import desired_deployment
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_deployment import ASKED, desired_deployment
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import (
     Context,
     failure,
@@ -142,12 +142,7 @@ def test_outcome_of_a_plan() -> None:
     assert outcome(Plan("none"))["changed"] is False
 
 
-NOTHING: dict[str, Any] = dict.fromkeys(
-    (
-        *("name", "display_name", "source", "source_directory", "source_tarball", "repo_url", "repo_ref", "image_uri"),
-        *("langgraph_config_path", "env", "secrets", "resource_spec", "flavour", "api_version", "listener", "comment"),
-    )
-)
+NOTHING: dict[str, Any] = dict.fromkeys((*ASKED, "source_directory", "source_tarball", "comment"))
 
 
 @pytest.mark.parametrize(
@@ -158,6 +153,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(
         ({"source_tarball": "/x"}, {"source": "internal_source"}),
         ({"repo_url": "https://g/x"}, {"repo_url": "https://g/x", "source": "github"}),
         ({"image_uri": "r/i:1"}, {"image_uri": "r/i:1", "source": "external_docker"}),
+        ({"image_uri": "r/i:1", "source": "internal_docker"}, {"image_uri": "r/i:1", "source": "internal_docker"}),
         ({"source": "github"}, {"source": "github"}),
         ({"comment": "Why"}, {"message": "Why"}),
         ({"repo_ref": "main", "env": {}}, {"repo_ref": "main", "env": {}}),
@@ -174,6 +170,7 @@ def test_what_a_deployment_is_asked_to_be(asked: dict[str, Any], desired: dict[s
         ({"source_directory": "/x", "repo_url": "https://g/x"}, "source_directory and repo_url"),
         ({"source_directory": "/x", "source_tarball": "/y", "image_uri": "i"}, "source_directory and source_tarball"),
         ({"source_directory": "/x", "source": "github"}, "does not go with source github"),
+        ({"image_uri": "i", "source": "github"}, "or use external_docker or internal_docker"),
     ],
 )
 def test_sources_that_contradict(asked: dict[str, Any], words: str) -> None:
