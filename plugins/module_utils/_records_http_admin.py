@@ -178,8 +178,10 @@ class AdminRecords(HttpBase):
 
 
 def _asked(desired: Mapping[str, Any], found: str | None) -> Json:
-    """What is asked for; a record that is there is named by its address."""
-    return {key: value for key, value in desired.items() if value is not None and (found is None or key != "name")}
+    """What is asked for. A record that is there is named by its address; of a new one, "none" need not be said."""
+    if found is not None:
+        return {key: value for key, value in desired.items() if value is not None and key != "name"}
+    return {key: value for key, value in desired.items() if value is not None and value != ""}
 
 
 def _key_name(desired: Mapping[str, Any]) -> str:

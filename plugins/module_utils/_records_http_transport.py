@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ansible.module_utils.urls import Request, make_context
 
@@ -65,10 +65,9 @@ class Transport:
         self._ca_path = ca_path
         self._headers = {"Accept": JSON, "X-Api-Key": check_key(api_key)}
         if workspace:
-            self._headers["X-Tenant-Id"] = quote(workspace)
+            self._headers["X-Tenant-Id"] = _header(workspace)
         if actor:
-            # Headers carry no more than Latin-1 in one line.
-            self._headers["X-Langgraph-Actor"] = quote(actor, safe=" !#$&'()*+,/:;=?@[]~")
+            self._headers["X-Langgraph-Actor"] = _header(actor)
         self._request: Request | None = None
 
     # -- JSON ----------------------------------------------------------------------------------------------------
@@ -212,6 +211,12 @@ def _query(query: Query | None) -> str:
         else:
             words.append((name, str(value)))
     return f"?{urlencode(words)}" if words else ""
+
+
+def _header(text: str) -> str:
+    """A text as a header carries it: in one line, as the bytes of UTF-8."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line.encode("utf-8", "replace").decode("latin-1")
 
 
 def check_url(api_url: str) -> str:
