@@ -1,0 +1,92 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application: all routes, the errors that no route answers itself, and what stands around every request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
+from ansible_collections.selfhosted.langgraph.services.control_plane import answers, openapi
+from ansible_collections.selfhosted.langgraph.services.control_plane.api import (
+    administration,
+    deployments,
+    health,
+    listeners,
+    logs,
+    not_offered,
+    revisions,
+    sources,
+    work,
+)
+from ansible_collections.selfhosted.langgraph.services.control_plane.limits import Frame
+from ansible_collections.selfhosted.langgraph.services.control_plane.service import Service
+from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
+
+PARTS = (health, deployments, revisions, logs, listeners, sources, work, administration, not_offered)
+
+
+class Application(FastAPI):
+    """FastAPI with a document of our own."""
+
+    def openapi(self) -> dict[str, object]:
+        settings: Settings = self.state.settings
+        return openapi.document(self, settings.api_path)
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The application; without settings it can only be looked at (its OpenAPI)."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service: Service = app.state.service
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = Application(
+        title=openapi.TITLE,
+        version=openapi.VERSION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _http_error, RecordsError: _records_error},
+    )
+    app.state.settings = settings or Settings(dsn="", encryption_key_file="")
+    if settings is not None:
+        app.state.service = Service(settings)
+    for part in PARTS:
+        app.include_router(part.ROUTES.router)
+    return app
+
+
+def framed(app: Application) -> Frame:
+    """The application as it is served."""
+    service: Service = app.state.service
+    return Frame(app, service.settings, service.metrics)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentence = {
+        404: "There is nothing at this address; the API is under /api-host/v2, and /api-host/docs lists it.",
+        405: "This address does not know that method; /api-host/docs lists those that it knows.",
+    }.get(error.status_code, str(error.detail))
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_input")
+    return answers.plain_error(error.status_code, code, sentence, error.headers)
+
+
+async def _records_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RecordsError)
+    return answers.error(error)
