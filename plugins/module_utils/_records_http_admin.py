@@ -195,4 +195,5 @@ def _listener_body(current: Mapping[str, Any] | None, desired: Mapping[str, Any]
     body = {key: desired[key] for key in ("version", "compute_config") if desired.get(key) is not None}
     if current is None:
         body = {"compute_id": desired["compute_id"], "compute_type": desired.get("compute_type") or "hosts", **body}
+        body.setdefault("compute_config", {})
     return body

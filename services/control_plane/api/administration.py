@@ -43,9 +43,9 @@ async def who_am_i(request: Request) -> Response:
 
 
 @ROUTES.on("GET", "/v2/workspaces", operations.list_workspaces, schemas.WorkspacesList)
-async def list_workspaces(request: Request) -> Response:
+async def list_workspaces(request: Request, limit: Limit = 20, offset: Offset = 0) -> Response:
     """All for a key of the organization, else its own."""
-    return Json(await perform(request, operations.list_workspaces))
+    return Json(await perform(request, operations.list_workspaces, limit, offset))
 
 
 @ROUTES.on(

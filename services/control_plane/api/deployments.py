@@ -64,6 +64,7 @@ async def list_deployments(
     url: SearchText | None = None,
     agent_id: Annotated[SearchText | None, Query(description="There are no agents here.")] = None,
     agent_environment: Annotated[SearchText | None, Query(description="There are no agents here.")] = None,
+    listener: Annotated[SearchText | None, Query(description="Name or id of the listener.")] = None,
 ) -> Response:
     """The newest first."""
     filters = operations.Filters(
@@ -78,6 +79,7 @@ async def list_deployments(
         url=url,
         agent_id=agent_id,
         agent_environment=agent_environment,
+        listener=listener,
     )
     return Json(await perform(request, operations.list_deployments, filters, limit, offset))
 
@@ -165,20 +167,27 @@ async def patch_deployment(
     operations.delete_deployment,
     status=204,
     errors=(404, 409),
+    also={200: Plan},
 )
 async def delete_deployment(
     request: Request,
     deployment_id: UUID,
     force: Annotated[Flag, Query(description="Give up hosts that are gone.")] = False,
     skip_dump: Annotated[Flag, Query(description="Delete without a last dump of the database.")] = False,
+    dry_run: DryRun = False,
     if_match: IfMatch = None,
 ) -> Response:
-    """Done later by whoever applies; until then it answers as AWAITING_DELETE."""
-    version = version_of(if_match)
-    await perform(
-        request, operations.delete_deployment, str(deployment_id), force=force, skip_dump=skip_dump, version=version
+    """Done later by whoever applies; until then it answers as AWAITING_DELETE. With ``dry_run``: 200 with the plan."""
+    plan = await perform(
+        request,
+        operations.delete_deployment,
+        str(deployment_id),
+        force=force,
+        skip_dump=skip_dump,
+        dry_run=dry_run,
+        version=version_of(if_match),
     )
-    return Response(status_code=204)
+    return Response(status_code=204) if plan is None else Json(plan)
 
 
 @ROUTES.on(
@@ -214,9 +223,13 @@ async def patch_resource_tiers(request: Request, deployment_id: UUID, body: sche
     schemas.RevealedSecrets,
     errors=(404,),
 )
-async def reveal_secrets(request: Request, deployment_id: UUID) -> Response:
+async def reveal_secrets(
+    request: Request,
+    deployment_id: UUID,
+    number: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of this revision; else the latest.")] = None,
+) -> Response:
     """In clear; leaves an audit entry."""
-    return Json(await perform(request, operations.reveal_secrets, str(deployment_id)))
+    return Json(await perform(request, operations.reveal_secrets, str(deployment_id), number))
 
 
 @ROUTES.on(

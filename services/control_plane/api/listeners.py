@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +22,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.com
     Limit,
     Offset,
     Plan,
+    SearchText,
     version_of,
 )
 from ansible_collections.selfhosted.langgraph.services.control_plane.service import perform
@@ -37,9 +40,14 @@ _LINKED = {
 
 
 @ROUTES.on("GET", "/v2/listeners", operations.list_listeners, schemas.ListenersList)
-async def list_listeners(request: Request, limit: Limit = 20, offset: Offset = 0) -> Response:
+async def list_listeners(
+    request: Request,
+    limit: Limit = 20,
+    offset: Offset = 0,
+    compute_id: Annotated[SearchText | None, Query(description="Just the one of this name.")] = None,
+) -> Response:
     """By their names."""
-    return Json(await perform(request, operations.list_listeners, limit, offset))
+    return Json(await perform(request, operations.list_listeners, limit, offset, compute_id))
 
 
 @ROUTES.on(

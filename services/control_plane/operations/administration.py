@@ -50,11 +50,11 @@ def _workspace(context: Context, name_or_id: str) -> _Json:
 
 
 @operation
-def list_workspaces(context: Context) -> _Json:
-    """The workspaces that the key may see."""
+def list_workspaces(context: Context, limit: int, offset: int) -> _Json:
+    """A page of the workspaces that the key may see, by their names."""
     own = context.identity.workspace_id
     views = [view for view in context.records.workspaces() if _everywhere(context) or view["id"] == own]
-    return shown.page(views, 0)
+    return shown.page(views[offset : offset + limit], offset)
 
 
 @operation

@@ -49,6 +49,7 @@ class Filters:
     url: str | None = None
     agent_id: str | None = None
     agent_environment: str | None = None
+    listener: str | None = None
 
     @property
     def nothing(self) -> bool:
@@ -59,7 +60,11 @@ class Filters:
 @operation
 def list_deployments(context: Context, filters: Filters, limit: int, offset: int) -> _Json:
     """A page of deployments, the newest first."""
-    if filters.nothing:
+    own, listener = context.identity.listener_id, filters.listener or None
+    if own is not None and listener is not None:
+        view = context.records.listener(listener)
+        listener = view["id"] if view else listener
+    if filters.nothing or (own is not None and listener not in (None, own)):
         return shown.page([], offset)
     views = context.records.deployments(
         name=filters.name or None,
@@ -71,7 +76,7 @@ def list_deployments(context: Context, filters: Filters, limit: int, offset: int
         deployment_type=filters.deployment_type,
         url=filters.url or None,
         image_version=filters.image_version or None,
-        listener=context.identity.listener_id,
+        listener=own or listener,
     )
     return shown.page(shown.deployments(context, views), offset)
 
@@ -163,16 +168,26 @@ def makes_revision(body: Mapping[str, Any]) -> bool:
 
 @operation
 def delete_deployment(
-    context: Context, deployment: str, *, force: bool = False, skip_dump: bool = False, version: int | None = None
-) -> None:
-    """Ask for a deployment's end."""
+    context: Context,
+    deployment: str,
+    *,
+    force: bool = False,
+    skip_dump: bool = False,
+    dry_run: bool = False,
+    version: int | None = None,
+) -> _Json | None:
+    """Ask for a deployment's end (or tell what that would do)."""
     context.guard(deployment)
     with context.records.transaction():
         row = context.records.find_deployment(deployment, lock=True)
         if row is not None and version is not None and row["version"] != version:
             raise Conflict(f"Deployment {row['name']} was changed by somebody else meanwhile; read it again.")
+        if dry_run and row is not None:
+            asked = {"name": deployment, "force": force, "skip_dump": skip_dump}
+            return plan_to_wire(context.records.plan_deployment(asked, "absent"))
         if row is None or context.records.delete_deployment(deployment, force, skip_dump) is None:
             context.seen(None, deployment)
+    return None
 
 
 @operation
@@ -196,10 +211,10 @@ def delete_deployments(context: Context, deployments: Sequence[str]) -> tuple[bo
 
 
 @operation
-def reveal_secrets(context: Context, deployment: str) -> _Json:
-    """Secrets of a deployment with their values; leaves an audit entry."""
+def reveal_secrets(context: Context, deployment: str, number: int | None = None) -> _Json:
+    """Secrets of a deployment (or of one of its revisions) with their values; leaves an audit entry."""
     context.guard(deployment)
-    values = context.records.secret_values(deployment)
+    values = context.records.secret_values(deployment, number)
     return {"secrets": [{"name": name, "value": values[name]} for name in sorted(values)]}
 
 

@@ -17,8 +17,11 @@ _Json = dict[str, Any]
 
 
 @operation
-def list_listeners(context: Context, limit: int, offset: int) -> _Json:
-    """A page of listeners, by their names."""
+def list_listeners(context: Context, limit: int, offset: int, compute_id: str | None = None) -> _Json:
+    """A page of listeners by their names, or just the one of that name."""
+    if compute_id is not None:
+        view = context.records.listener(compute_id)
+        return shown.page([view] if view and view["compute_id"] == compute_id and not offset else [], offset)
     return shown.page(context.records.listeners(limit, offset), offset)
 
 

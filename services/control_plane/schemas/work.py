@@ -150,7 +150,7 @@ class LogEntryRequest(Asked):
 
     seq: _SmallNumber
     timestamp: Moment | None = None
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+    level: Line | None = None  # what is none of the five is INFO
     message: _Text = ""
 
 
