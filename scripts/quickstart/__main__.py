@@ -84,7 +84,7 @@ def down(purge: bool, progress: Progress) -> None:
 
 
 def _kept() -> Settings:
-    for variable in ("QUICKSTART_PORT", "QUICKSTART_POSTGRES_PORT"):
+    for variable in places.VARIABLES.values():
         os.environ.pop(variable, None)  # whatever they say, what is there is to be ended
     return places.load()
 

@@ -25,6 +25,8 @@ TOLD = {
     "Start and gate": "Apply: start, wait until it answers",
     "Switch": "Apply: let it serve",
 }
+#: Programs that run as long as the parts do.
+PARTS = {"langgraph-postgres", "langgraph-control-plane"}
 UNTOLD = {"Look at the inventory", "Apply revisions"}
 _HEADER = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$")
 _RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
@@ -55,9 +57,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Changes with whatever the parts (supervisord, Postgres, Redis, tools) are made from."""
+    """Changes with whatever the parts (supervisord, Postgres, Redis, tools, control plane) are made from."""
     digest = hashlib.sha256()
-    sources = [CHECKOUT / "playbooks", CHECKOUT / "plugins", CHECKOUT / "roles"]
+    sources = [CHECKOUT / name for name in ("playbooks", "plugins", "roles", "services")]
     files = [path for source in sources for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     for path in [settings.inventory, VENV / "stamp", *sorted(files)]:
         digest.update(f"{path}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -66,7 +68,8 @@ def fingerprint(settings: Settings) -> str:
 
 def _parts_run(settings: Settings, made_from: str) -> bool:
     running = {one["name"] for one in programs(settings.state.supervisor_dir) if one["statename"] == "RUNNING"}
-    return settings.parts.exists() and settings.parts.read_text() == made_from and "langgraph-postgres" in running
+    kept = settings.parts.exists() and settings.api_key.exists() and settings.parts.read_text() == made_from
+    return kept and running.issuperset(PARTS)
 
 
 def run(settings: Settings, progress: Progress) -> Outcome:
@@ -77,7 +80,7 @@ def run(settings: Settings, progress: Progress) -> Outcome:
     command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]
     if _parts_run(settings, made_from):
         command += ["--skip-tags", "parts"]
-        progress.done("Supervisor, Postgres, Redis, tools: running, unchanged")
+        progress.done("Supervisor, Postgres, Redis, tools, control plane: running, unchanged")
     with open(settings.log, "w", encoding="utf-8", opener=_private) as log:
         process = subprocess.Popen(
             command,

@@ -109,15 +109,16 @@ def _disk(settings: Settings) -> list[str]:
 
 
 def _ports(settings: Settings) -> list[str]:
-    if runs(settings.state.supervisor_dir):
-        return []  # its own programs listen there
+    running = runs(settings.state.supervisor_dir)
     problems = []
     for port, (name, variable) in settings.state.ports().items():
+        if running and port not in settings.undecided:
+            continue  # its own programs listen there
         if is_free(port):
             continue
         who = owner(port)
         by = f"by process {who[0]} ({who[1]})" if who else "by a process that this user cannot see"
-        if settings.is_new:
+        if port in settings.undecided:
             cure = f"end it, or choose another port with {variable} (make quickstart {variable}={_free_near(port)})"
         else:
             cure = f"end it, or make the quickstart anew with another {variable} after `make quickstart-down PURGE=1`"

@@ -34,6 +34,7 @@ class State:
 
     port: int
     postgres_port: int
+    api_port: int
     supervisor_dir: str
     postgres_password: str
     records_password: str
@@ -41,17 +42,29 @@ class State:
     def ports(self) -> dict[int, tuple[str, str]]:
         """Port -> (what listens there, the variable that changes it)."""
         names = ["the server", "the server's next revision", "its queue", "its next queue", "Redis"]
-        ports = {self.port + number: (name, "QUICKSTART_PORT") for number, name in enumerate(names)}
-        return {self.postgres_port: ("Postgres", "QUICKSTART_POSTGRES_PORT"), **ports}
+        return {
+            self.postgres_port: ("Postgres", VARIABLES["postgres_port"]),
+            self.api_port: ("the control plane", VARIABLES["api_port"]),
+            **{self.port + number: (name, VARIABLES["port"]) for number, name in enumerate(names)},
+        }
+
+    @property
+    def api_url(self) -> str:
+        """Where the control plane is, as the stock CLI wants it."""
+        return f"http://127.0.0.1:{self.api_port}/api-host"
 
 
 @dataclass
 class Settings:
-    """The directory of a quickstart, and its state if there is one."""
+    """The directory of a quickstart, and its state if there is one.
+
+    ``undecided``: ports that this call decides, because nothing or an older version has decided them before.
+    """
 
     directory: Path
     state: State
     is_new: bool
+    undecided: frozenset[int] = frozenset()
 
     @property
     def inventory(self) -> Path:
@@ -68,6 +81,11 @@ class Settings:
     @property
     def result(self) -> Path:
         return self.directory / "result.json"
+
+    @property
+    def api_key(self) -> Path:
+        """The key of an administrator of the control plane."""
+        return self.directory / "api.key"
 
     @property
     def temporary(self) -> Path:
@@ -99,35 +117,58 @@ def load() -> Settings:
     """The settings of the quickstart that is there, else those of a new one. Raises QuickstartError for a bad port."""
     home = directory()
     kept = home / "state.json"
-    asked = {name: _port(variable) for name, variable in _VARIABLES.items()}
+    asked = {name: _port(variable) for name, variable in VARIABLES.items()}
     if kept.exists():
         try:
-            state = State(**json.loads(kept.read_text()))
-        except (ValueError, TypeError) as error:
+            known: dict[str, Any] = json.loads(kept.read_text())
+            undecided = _ADDED - known.keys()
+            state = State(**known | {name: asked[name] or _DEFAULTS[name] for name in undecided})
+        except (ValueError, TypeError, AttributeError) as error:
             raise QuickstartError(f"{kept} is damaged ({error}): run `make quickstart-down PURGE=1`.") from error
         for name, port in asked.items():
             if port is not None and port != getattr(state, name):
                 raise QuickstartError(
-                    f"This quickstart was made with {_VARIABLES[name]}={getattr(state, name)}, which cannot be "
+                    f"This quickstart was made with {VARIABLES[name]}={getattr(state, name)}, which cannot be "
                     f"changed to {port} any more: run `make quickstart-down PURGE=1`, then make it anew."
                 )
-        return Settings(home, state, is_new=False)
-    state = State(
-        port=asked["port"] or 22000,
-        postgres_port=asked["postgres_port"] or 25432,
-        supervisor_dir=str(home / "supervisor"),
-        postgres_password=secrets.token_urlsafe(24),
-        records_password=secrets.token_urlsafe(24),
-    )
-    if state.port <= state.postgres_port < state.port + PORTS_PER_DEPLOYMENT:
-        raise QuickstartError(
-            f"QUICKSTART_POSTGRES_PORT={state.postgres_port} is one of the ports {state.port} to "
-            f"{state.port + PORTS_PER_DEPLOYMENT - 1} of the server: choose another one."
+        settings = Settings(home, state, False, frozenset(getattr(state, name) for name in undecided))
+    else:
+        state = State(
+            **{name: asked[name] or default for name, default in _DEFAULTS.items()},
+            supervisor_dir=str(home / "supervisor"),
+            postgres_password=secrets.token_urlsafe(24),
+            records_password=secrets.token_urlsafe(24),
         )
-    return Settings(home, state, is_new=True)
+        settings = Settings(home, state, True, frozenset(state.ports()))
+    if settings.undecided:
+        _check_apart(state)
+    return settings
 
 
-_VARIABLES = {"port": "QUICKSTART_PORT", "postgres_port": "QUICKSTART_POSTGRES_PORT"}
+def _check_apart(state: State) -> None:
+    """Raise QuickstartError when one port is meant for two things."""
+    last = state.port + PORTS_PER_DEPLOYMENT - 1
+    for name in ("postgres_port", "api_port"):
+        port = getattr(state, name)
+        if state.port <= port <= last:
+            raise QuickstartError(
+                f"{VARIABLES[name]}={port} is one of the ports {state.port} to {last} of the server: "
+                "choose another one."
+            )
+    if state.postgres_port == state.api_port:
+        raise QuickstartError(
+            f"{VARIABLES['api_port']} and {VARIABLES['postgres_port']} are both {state.api_port}: choose another one."
+        )
+
+
+VARIABLES = {
+    "port": "QUICKSTART_PORT",
+    "postgres_port": "QUICKSTART_POSTGRES_PORT",
+    "api_port": "QUICKSTART_API_PORT",
+}
+_DEFAULTS = {"port": 22000, "postgres_port": 25432, "api_port": 1985}
+#: Ports that quickstarts of older versions have not decided.
+_ADDED = {"api_port"}
 
 
 def _port(variable: str) -> int | None:
@@ -205,6 +246,13 @@ def inventory(settings: Settings) -> str:
         "langgraph_port_range": f"{state.port}-{state.port + PORTS - 1}",
         "langgraph_records_dsn": dsn,
         "langgraph_encryption_key_file": str(home / "encryption.key"),
+        "langgraph_api_url": state.api_url,
+        "langgraph_api_key_file": str(settings.api_key),
+        "langgraph_control_plane_port": state.api_port,
+        "langgraph_control_plane_dir": str(home / "control-plane"),
+        "langgraph_control_plane_python": str(VENV / "bin" / "python"),
+        "langgraph_control_plane_encryption_key_file": str(home / "encryption.key"),
+        "langgraph_control_plane_bootstrap_key_file": str(settings.api_key),
         "langgraph_postgres_port": state.postgres_port,
         "langgraph_postgres_data_dir": str(home / "postgres"),
         "langgraph_postgres_password": state.postgres_password,
@@ -219,5 +267,8 @@ def inventory(settings: Settings) -> str:
     ]
     for name, value in values.items():
         lines.append(f"    {name}: " + (str(value) if isinstance(value, int) else f"!unsafe {json.dumps(value)}"))
-    lines += ["  children:", "    langgraph_servers:", "      hosts:", "        quickstart:", ""]
+    lines.append("  children:")
+    for group in ("langgraph_servers", "langgraph_control_planes"):
+        lines += [f"    {group}:", "      hosts:", "        quickstart:"]
+    lines.append("")
     return "\n".join(lines)

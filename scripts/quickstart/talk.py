@@ -43,6 +43,11 @@ def curl(url: str) -> str:
     return f"curl -s {url}/runs/wait -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
+def cli(settings: Settings) -> str:
+    key = shlex.quote(settings.shown(settings.api_key))
+    return f"LANGGRAPH_HOST_URL={settings.state.api_url} LANGSMITH_API_KEY=$(cat {key}) langgraph deploy list"
+
+
 def snippet(python: str, url: str) -> str:
     return f"""{shlex.quote(python)} - <<'PYTHON'
 from langgraph_sdk import get_sync_client
@@ -73,6 +78,7 @@ def summary(settings: Settings, result: dict[str, Any], answer: str, changed: in
     rows = [
         ("agent", f"{url} (revision {result['revision']}, id {result['revision_id']})"),
         ("its source", settings.shown(CHECKOUT / "examples" / "agent")),
+        ("API", f"{state.api_url} (key of an administrator: {settings.shown(settings.api_key)})"),
         ("Postgres", f"127.0.0.1:{state.postgres_port} (records: database control_plane)"),
         ("all files", f"{settings.shown(settings.directory)} ({space(settings.directory)})"),
     ]
@@ -96,6 +102,10 @@ def summary(settings: Settings, result: dict[str, Any], answer: str, changed: in
         "Talk on a thread, with an interrupt (langgraph_sdk):",
         "",
         snippet(python, url),
+        "",
+        "Use it with the stock CLI (pip install langgraph-cli):",
+        "",
+        cli(settings),
         "",
         f"Apply again:  {playbook} -i {inventory} selfhosted.langgraph.apply",
         "Stop:         make quickstart-down           (PURGE=1 removes everything, the data too)",
