@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import AccessDenied, Conflict
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._permissions import ORGANIZATION_MANAGE
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._permissions import (
+    ORGANIZATION_MANAGE,
+    ROLE_VIEWER,
+    ROLES,
+    SECRETS_REVEAL,
+    effective,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._wire import plan_to_wire
 from ansible_collections.selfhosted.langgraph.services.control_plane.context import Context, operation
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations import shown
@@ -78,7 +84,10 @@ def update_workspace(
 ) -> _Json:
     """Change a workspace (or tell what that would do)."""
     with context.records.transaction():
-        name = _workspace(context, name_or_id)["name"]
+        view = _workspace(context, name_or_id)
+        name = view["name"]
+        if body.get("secrets_in_clear") and not view["secrets_in_clear"]:
+            _check_grant(context, {SECRETS_REVEAL}, f"let everybody see the secrets of workspace {name}")
         return _apply_workspace(context, {**body, "name": name}, dry_run, version)
 
 
@@ -133,7 +142,8 @@ def get_api_key(context: Context, name_or_id: str) -> _Json:
 @operation
 def create_api_key(context: Context, body: Mapping[str, Any], dry_run: bool = False) -> _Json:
     """Create an API key (or tell what that would do). The answer alone holds the key itself."""
-    _check_reach(context, body)
+    role = body.get("role") or ROLE_VIEWER
+    _check_reach(context, role, body.get("permissions") or (), bool(body.get("organization")))
     with context.records.transaction():
         if context.records.api_key(body["name"]) is not None:
             raise Conflict(f"An API key named '{body['name']}' already exists.")
@@ -150,8 +160,14 @@ def update_api_key(
     """Change what an API key may do (or tell what that would do)."""
     with context.records.transaction():
         view = _key(context, name_or_id)
-        _check_reach(context, {"organization": view["organization"]})
-        _check_reach(context, body)
+        _check_reach(context, view["role"], view["extra_permissions"], view["organization"])
+        extra = body.get("permissions")
+        _check_reach(
+            context,
+            body.get("role") or view["role"],
+            view["extra_permissions"] if extra is None else extra,
+            bool(body.get("organization")),
+        )
         desired = {**body, "name": view["name"]}
         if dry_run:
             return plan_to_wire(context.records.plan_api_key(desired))
@@ -159,13 +175,19 @@ def update_api_key(
         return {**applied["api_key"], "change": plan_to_wire(applied["plan"])}
 
 
-def _check_reach(context: Context, asked: Mapping[str, Any]) -> None:
-    """Only the organization's keys make or change keys of the organization."""
-    if asked.get("organization") and not _everywhere(context):
+def _check_reach(context: Context, role: str, extra: Iterable[str], organization: bool) -> None:
+    """Nobody makes or changes a key that may do more than the own one; the organization's keys may give anything."""
+    if role in ROLES:
+        _check_grant(context, effective(role, extra, organization=organization), "make or change a key that has it")
+
+
+def _check_grant(context: Context, permissions: Iterable[str], what: str) -> None:
+    missing = sorted(set(permissions) - context.identity.permissions)
+    if missing and not _everywhere(context):
         raise AccessDenied(
-            f"API key {context.identity.key_name} is not the organization's, so that it cannot make or change a key "
-            "that is; use one that is.",
-            permission=ORGANIZATION_MANAGE,
+            f"API key {context.identity.key_name} lacks the permission {missing[0]}, so that it cannot {what}; use a "
+            "key that has it.",
+            permission=missing[0],
         )
 
 
@@ -176,7 +198,8 @@ def delete_api_key(
     """Revoke an API key, at once (or tell what that would do)."""
     with context.records.transaction():
         view = _key(context, name_or_id)
-        _check_reach(context, {"organization": view["organization"]})
+        if view["organization"]:
+            _check_grant(context, {ORGANIZATION_MANAGE}, "revoke a key that has it")
         _check_version("API key", view, version)
         if dry_run:
             return plan_to_wire(context.records.plan_api_key({"name": view["name"]}, "absent"))
