@@ -17,6 +17,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._permissions import EXTRA_PERMISSIONS, ROLES
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLUGINS = ROOT / "plugins"
 RECORDS_FRAGMENT = "selfhosted.langgraph.records"
@@ -272,6 +274,13 @@ def keys(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for item in node:
             yield from keys(item)
+
+
+def test_documented_permissions_of_the_roles_are_the_roles() -> None:
+    rows = re.findall(r"^\| `([a-z-]+:[a-z]+)` \|(.+)\|$", (ROOT / "docs" / "access.md").read_text(), re.MULTILINE)
+    told = {permission: [cell.strip() != "-" for cell in cells.split("|")] for permission, cells in rows}
+    order = ("viewer", "editor", "admin", "listener")
+    assert told == {name: [name in ROLES[role] for role in order] for name in EXTRA_PERMISSIONS}
 
 
 def test_changes_are_written_down() -> None:
