@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import NotFound, RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import is_uuid
@@ -59,10 +59,8 @@ class NotOffered(RecordsError):
     code = "not_offered"
 
 
-class Json(Response):
+class Json(JSONResponse):
     """A ready answer: nothing is validated or converted any more."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -143,6 +143,8 @@ class Document:
             return "schema", schema
         if kind == "object":
             values = schema.get("additionalProperties", True)
+            if len(schema.get("patternProperties", ())) == 1:
+                (values,) = schema["patternProperties"].values()
             return ("map", self.field(values)) if isinstance(values, Mapping) and values else ("object", None)
         if kind is None:
             return "any", None
@@ -276,11 +278,12 @@ class Comparison:
             self._kind(place, theirs, ours, side)
             if theirs.nullable != ours.nullable:
                 self._add(place, "may be null here" if ours.nullable else "may not be null here")
-            # null as a default says the same as none
+            # null as a default says the same as none; an answer's default is for a field that is missing
             defaults = [None if field.default is NO_DEFAULT else field.default for field in (theirs, ours)]
-            if defaults[0] != defaults[1]:
+            if defaults[0] != defaults[1] and not (side == "answer" and ours.required):
                 self._add(place, f"defaults to {defaults[1]!r} here, to {defaults[0]!r} there")
-            if theirs.limits != ours.limits:
+            # what requests may not hold, answers do not either
+            if side == "request" and theirs.limits != ours.limits:
                 self._add(place, f"is limited to {_limits(ours)} here, to {_limits(theirs)} there")
         if theirs.required != ours.required:
             self._add(place, f"is {'required' if ours.required else 'optional'} here")
@@ -335,8 +338,8 @@ def _words(choices: list[Mapping[str, Any]]) -> str:
 def unlisted(differences: list[Difference], listed: list[Mapping[str, Any]]) -> Iterator[str]:
     """What the list does not say, and what of it is no longer so: one sentence each.
 
-    An entry has ``places`` (names, in which a * stands for anything), ``what`` (the sentence, not for additions) and
-    ``reason``.
+    An entry has ``places`` (names), ``what`` (the sentence, not for additions) and ``reason``; a * in the first two
+    stands for anything.
     """
     used: set[tuple[int, str]] = set()
     for difference in differences:
@@ -344,7 +347,7 @@ def unlisted(differences: list[Difference], listed: list[Mapping[str, Any]]) -> 
             (number, place)
             for number, entry in enumerate(listed)
             for place in entry["places"]
-            if entry.get("what", "added") == difference.what and _matches(place, difference.place)
+            if _matches(entry.get("what", "added"), difference.what) and _matches(place, difference.place)
         ]
         used.update(hits)
         if not hits:
