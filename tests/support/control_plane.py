@@ -88,10 +88,10 @@ class ControlPlane:
         """The environment of the process."""
         return environment(self.dsn, self.encryption_key_file, **self._settings)
 
-    def bootstrap(self, name: str = "tests") -> str:
-        """Make the first API key; gives it."""
+    def bootstrap(self) -> str:
+        """Make the first API key (of this object: others over the same records keep theirs); gives it."""
         file = self.home / "key"
-        done = command(["bootstrap-key", "--file", str(file), "--name", name], self.environment)
+        done = command(["bootstrap-key", "--file", str(file), "--name", f"tests-{self.port}"], self.environment)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return file.read_text().strip()

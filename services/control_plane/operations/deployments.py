@@ -104,7 +104,8 @@ def create_deployment(context: Context, body: Mapping[str, Any], dry_run: bool =
             "create it without, then ask for an upload URL.",
             field="source_tarball_path",
         )
-    if "listener" not in desired:
+    # null says that there need not be one; the vendor's clients leave it out.
+    if "listener" not in desired and "listener" not in body:
         _check_default_listener(context)
     if dry_run:
         return plan_to_wire(context.records.plan_deployment(desired, must="create"))
