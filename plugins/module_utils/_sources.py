@@ -20,7 +20,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, Self, cast
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _ignore
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
@@ -28,6 +28,11 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 MAX_SIZE = 200 * 1024 * 1024  # of the tarball, as the vendor's
 MAX_UNPACKED = 2 * 1024 * 1024 * 1024
 MAX_MEMBERS = 100_000
+_EXTENDED = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+_MAX_EXTENDED = 1024 * 1024
 _SPOOL = 8 * 1024 * 1024
 _BLOCK = 1024 * 1024
 
@@ -210,7 +215,7 @@ def check_tarball(stream: BinaryIO, max_size: int = MAX_SIZE, max_unpacked: int 
             )
     stream.seek(start)
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|gz") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|gz", tarinfo=_Member) as archive:
             members = _check_members(archive, max_unpacked)
     except (tarfile.TarError, EOFError, OSError, zlib.error):
         raise InvalidInput(
@@ -222,6 +227,20 @@ def check_tarball(stream: BinaryIO, max_size: int = MAX_SIZE, max_unpacked: int 
             "The source tarball is empty; pack the directory that holds langgraph.json.", field="source_tarball"
         )
     return digest.hexdigest(), size
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended header is small: tarfile reads such headers into memory, whatever size they claim."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _EXTENDED and member.size > _MAX_EXTENDED:
+            raise InvalidInput(
+                "The source tarball has a header that is bigger than a source needs; make it with tar -czf.",
+                field="source_tarball",
+            )
+        return member
 
 
 def _check_members(archive: tarfile.TarFile, max_unpacked: int) -> int:

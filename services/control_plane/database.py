@@ -238,7 +238,7 @@ class Database:
         connection = self._lend()
         try:
             return work(connection)
-        except psycopg.DataError as error:
+        except (psycopg.DataError, UnicodeEncodeError) as error:
             # What the schemas let through and Postgres cannot keep. Its text may repeat the value.
             raise InvalidInput(
                 f"The request holds a value that the records cannot keep ({type(error).__name__}); correct it."

@@ -13,7 +13,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ansible_collections.selfhosted.langgraph.services.control_plane import answers, logs
+from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.answers import BodyTooLarge, BodyTooSlow
 from ansible_collections.selfhosted.langgraph.services.control_plane.metrics import Metrics
 from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
@@ -53,15 +53,8 @@ class Frame:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, request.receive, answer)
-        except Exception:  # noqa: BLE001 - the last place where a failure can be told
+        except Exception:  # noqa: BLE001 - the application has answered it; this is the place to tell the log
             logs.LOGGER.exception("request failed", extra={"fields": {"request_id": request.id.decode()}})
-            if not status:
-                failure = answers.plain_error(
-                    500,
-                    "internal_error",
-                    f"The control plane failed; its log says more under request id {request.id.decode()}.",
-                )
-                await failure(scope, request.receive, answer)
         finally:
             self._metrics.in_flight.dec()
             seconds = time.perf_counter() - started

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,6 +21,15 @@ _SCHEMES = {
     "Tenant ID": {"type": "apiKey", "in": "header", "name": "X-Tenant-Id"},
     "Bearer Auth": {"type": "http", "scheme": "bearer"},
 }
+# What leads from the answer of a create to the other operations on the same record: parameter of a path -> key of the
+# answer.
+_LINKS = {
+    ("post", "/v2/deployments"): {"deployment_id": "id", "revision_id": "latest_revision_id"},
+    ("post", "/v2/deployments/{deployment_id}/revisions"): {"deployment_id": "deployment_id", "revision_id": "id"},
+    ("post", "/v2/listeners"): {"listener_id": "id"},
+    ("post", "/v2/workspaces"): {"name_or_id": "name"},
+    ("post", "/v2/api-keys"): {"name_or_id": "name"},
+}
 # The workspace may be left out: then the key decides.
 _SECURITY: list[dict[str, list[str]]] = [{"API Key": []}, {"API Key": [], "Tenant ID": []}, {"Bearer Auth": []}]
 
@@ -34,21 +44,42 @@ def document(app: FastAPI, server: str) -> dict[str, Any]:
         for item in made["paths"].values():
             for operation in item.values():
                 _finish(operation)
+        _link(made["paths"])
         app.openapi_schema = made
     return app.openapi_schema
 
 
 def _finish(operation: dict[str, Any]) -> None:
     operation.setdefault("security", _SECURITY)
-    links = operation.pop("x-links", None)
-    if links:
-        operation["responses"]["201"]["links"] = links
+    for parameter in operation.get("parameters", ()):
+        # A header that may be left out is never null: null is no text.
+        if parameter["in"] == "header":
+            parameter["schema"] = _without_null(parameter["schema"])
     for code, content in operation.pop("x-content", {}).items():
         operation["responses"][code]["content"] = content
     for code, response in operation["responses"].items():
         # No answer of ours without a body says that it has one.
         if code in ("200", "204", "404") and _empty(response):
             response.pop("content", None)
+
+
+def _link(paths: dict[str, Any]) -> None:
+    for (method, path), keys in _LINKS.items():
+        links = paths[path][method]["responses"]["201"].setdefault("links", {})
+        for other, item in paths.items():
+            names = set(re.findall("{([a-z_]+)}", other))
+            if names and names <= keys.keys() and ("name_or_id" not in names or other.startswith(path)):
+                parameters = {name: f"$response.body#/{keys[name]}" for name in sorted(names)}
+                for operation in item.values():
+                    name = operation["operationId"]
+                    links[name] = {"operationId": name, "parameters": parameters}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **choices[0]}
 
 
 def _empty(response: dict[str, Any]) -> bool:

@@ -74,7 +74,7 @@ async def get_workspace(request: Request, name_or_id: _NameOrId) -> Response:
     "PATCH",
     _WORKSPACE,
     operations.update_workspace,
-    schemas.ChangedWorkspace,
+    schemas.ChangedWorkspace | Plan,
     errors=(400, 404, 409),
     has_body=True,
 )
@@ -135,7 +135,7 @@ async def get_api_key(request: Request, name_or_id: _NameOrId) -> Response:
     "PATCH",
     _KEY,
     operations.update_api_key,
-    schemas.ChangedApiKey,
+    schemas.ChangedApiKey | Plan,
     errors=(400, 404, 409),
     has_body=True,
 )

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.services.control_plane.answers import Json
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations import deployments as operations
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations import sources
@@ -32,15 +34,6 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.com
 from ansible_collections.selfhosted.langgraph.services.control_plane.service import perform, service_of
 
 ROUTES = Routes("deployments")
-_LINKED = {
-    operation: {"operationId": name, "parameters": {"deployment_id": "$response.body#/id"}}
-    for operation, name in {
-        "GetDeployment": "get_deployment_v2_deployments__deployment_id__get",
-        "PatchDeployment": "patch_deployment_v2_deployments__deployment_id__patch",
-        "DeleteDeployment": "delete_deployment_v2_deployments__deployment_id__delete",
-        "ListRevisions": "list_revisions_v2_deployments__deployment_id__revisions_get",
-    }.items()
-}
 
 
 def tagged(content: dict[str, Any], status: int = 200) -> Json:
@@ -48,7 +41,7 @@ def tagged(content: dict[str, Any], status: int = 200) -> Json:
     return Json(content, status_code=status, headers={"etag": f'"{content["version"]}"'})
 
 
-@ROUTES.on("GET", "/v2/deployments", operations.list_deployments, schemas.DeploymentsList)
+@ROUTES.on("GET", "/v2/deployments", operations.list_deployments, schemas.DeploymentsList, errors=(404,))
 async def list_deployments(
     request: Request,
     limit: Limit = 20,
@@ -93,7 +86,6 @@ async def list_deployments(
     errors=(400, 404, 409),
     also={200: Plan},
     has_body=True,
-    extra={"x-links": _LINKED},
 )
 async def create_deployment(
     request: Request, body: schemas.DeploymentCreateRequest, dry_run: DryRun = False
@@ -126,6 +118,13 @@ async def count_free_deployments(request: Request) -> Response:
     return Json(await perform(request, operations.count_free_deployments))
 
 
+@ROUTES.on("PATCH", "/v2/deployments/free-count", operations.count_free_deployments, shown=False)
+@ROUTES.on("DELETE", "/v2/deployments/free-count", operations.count_free_deployments, shown=False)
+async def no_deployment() -> Response:
+    """It looks like the path of a deployment, and is none."""
+    raise HTTPException(405)
+
+
 @ROUTES.on("GET", "/v2/deployments/{deployment_id}", operations.get_deployment, schemas.Deployment, errors=(404,))
 async def get_deployment(request: Request, deployment_id: UUID) -> Response:
     """With an ``ETag`` for ``If-Match``."""
@@ -136,7 +135,7 @@ async def get_deployment(request: Request, deployment_id: UUID) -> Response:
     "PATCH",
     "/v2/deployments/{deployment_id}",
     operations.update_deployment,
-    schemas.ChangedDeployment,
+    schemas.ChangedDeployment | Plan,
     errors=(400, 404, 409),
     has_body=True,
 )
@@ -213,6 +212,8 @@ async def patch_deployment_tier(request: Request, deployment_id: UUID, body: sch
 )
 async def patch_resource_tiers(request: Request, deployment_id: UUID, body: schemas.ResourceTiersRequest) -> Response:
     """Kept and shown; nothing here is sized by them."""
+    if body.compute_tier is None and body.database_tier is None:
+        raise InvalidInput("Neither compute_tier nor database_tier was given; give one of them.", field="compute_tier")
     return tagged(await perform(request, operations.update_deployment, str(deployment_id), body.given()))
 
 

@@ -29,14 +29,6 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.service imp
 
 ROUTES = Routes("listeners")
 _PATH = "/v2/listeners/{listener_id}"
-_LINKED = {
-    operation: {"operationId": name, "parameters": {"listener_id": "$response.body#/id"}}
-    for operation, name in {
-        "GetListener": "get_listener_v2_listeners__listener_id__get",
-        "PatchListener": "patch_listener_v2_listeners__listener_id__patch",
-        "DeleteListener": "delete_listener_v2_listeners__listener_id__delete",
-    }.items()
-}
 
 
 @ROUTES.on("GET", "/v2/listeners", operations.list_listeners, schemas.ListenersList)
@@ -59,7 +51,6 @@ async def list_listeners(
     errors=(400, 409),
     also={200: Plan},
     has_body=True,
-    extra={"x-links": _LINKED},
 )
 async def create_listener(request: Request, body: schemas.ListenerCreateRequest, dry_run: DryRun = False) -> Response:
     """With ``dry_run``: 200 with the plan."""
@@ -77,7 +68,7 @@ async def get_listener(request: Request, listener_id: UUID) -> Response:
     "PATCH",
     _PATH,
     operations.update_listener,
-    schemas.ChangedListener,
+    schemas.ChangedListener | Plan,
     errors=(400, 404, 409),
     has_body=True,
 )

@@ -138,4 +138,5 @@ def interrupt_revision(context: Context, deployment: str, revision: str) -> _Jso
 def _after(context: Context, deployment: str, number: int, applied: Any) -> _Json:
     view = context.records.revision(deployment, number)
     assert view is not None
+    view.pop("lock")
     return {**shown.revision(context, view), "change": plan_to_wire(applied["plan"])}
