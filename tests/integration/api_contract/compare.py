@@ -39,6 +39,7 @@ class Field:
     required: bool = False
     default: Any = NO_DEFAULT
     limits: tuple[tuple[str, Any], ...] = ()
+    besides: tuple[str, ...] = ()  # names of further schemas that it may have
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +124,10 @@ class Document:
         if choices:
             others = [choice for choice in choices if choice.get("type") != "null"]
             nullable = len(others) < len(choices)
+            kinds = [self._type(choice)[0] for choice in others]
+            if len(others) > 1 and kinds == ["schema"] * len(others):
+                titles = tuple(str(choice.get("title")) for choice in others[1:])
+                return Field("schema", others[0], nullable, required, default, besides=titles)
             if len(others) != 1:
                 return Field("mixed", _words(choices), nullable, required, default)
             schema = {**{key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}, **others[0]}
@@ -285,6 +290,8 @@ class Comparison:
             # what requests may not hold, answers do not either
             if side == "request" and theirs.limits != ours.limits:
                 self._add(place, f"is limited to {_limits(ours)} here, to {_limits(theirs)} there")
+        for title in ours.besides:
+            self._add(place, f"may be a {title} here", True)
         if theirs.required != ours.required:
             self._add(place, f"is {'required' if ours.required else 'optional'} here")
 
