@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._plan_access import plan_api_key, plan_workspace
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._plan_listener import merge_listener
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_base import HttpBase, Json, part
@@ -99,12 +100,13 @@ class AdminRecords(HttpBase):
 
     def plan_workspace(self, desired: Mapping[str, Any], state: State = "present") -> Plan:
         """See ``_records.Records.plan_workspace``."""
-        found = self._found(_WORKSPACES, _model.check_name(desired.get("name"), "workspace"))
+        name = _checked_workspace(desired, state)
+        found = self._found(_WORKSPACES, name)
         return self._plan_record(_WORKSPACES, found, None if state == "absent" else _asked(desired, found))
 
     def apply_workspace(self, desired: Mapping[str, Any], version: int | None = None) -> Json:
         """See ``_records.Records.apply_workspace``."""
-        name = _model.check_name(desired.get("name"), "workspace")
+        name = _checked_workspace(desired, "present")
         found = self._found(_WORKSPACES, name)
         body = _asked(desired, found)
         plan, workspace = self._write_record(_WORKSPACES, found, body, version, f"Workspace {name}")
@@ -133,20 +135,27 @@ class AdminRecords(HttpBase):
 
     def plan_api_key(self, desired: Mapping[str, Any], state: State = "present") -> Plan:
         """See ``_records.Records.plan_api_key``."""
-        found = self._found(_KEYS, _key_name(desired))
+        found = self._checked_key(desired, state)
         return self._plan_record(_KEYS, found, None if state == "absent" else _asked(desired, found))
 
     def apply_api_key(self, desired: Mapping[str, Any], version: int | None = None) -> Json:
         """See ``_records.Records.apply_api_key``."""
-        name = _key_name(desired)
-        found = self._found(_KEYS, name)
-        plan, record = self._write_record(_KEYS, found, _asked(desired, found), version, f"API key {name}")
+        found = self._checked_key(desired, "present")
+        body, what = _asked(desired, found), f"API key {desired['name']}"
+        plan, record = self._write_record(_KEYS, found, body, version, what)
         key = record.pop("key", None)
         return {"changed": plan.changed, "api_key": record, "plan": plan, "key": key}
 
     def delete_api_key(self, name_or_id: str) -> bool:
         """See ``_records.Records.delete_api_key``."""
         return self.ask_or_none("DELETE", f"{_KEYS}/{part(name_or_id)}") is not None
+
+    def _checked_key(self, desired: Mapping[str, Any], state: State) -> str | None:
+        """The id of the key, or None; InvalidInput if what is asked for could be of no key, in the words of all."""
+        name = _model.check_compute_id(desired.get("name"), "name", "an API key")
+        current = self.api_key(name)
+        plan_api_key(current, desired, state)
+        return None if current is None else str(current["id"])
 
     # -- audit ---------------------------------------------------------------------------------------------------
 
@@ -184,9 +193,11 @@ def _asked(desired: Mapping[str, Any], found: str | None) -> Json:
     return {key: value for key, value in desired.items() if value is not None and value != ""}
 
 
-def _key_name(desired: Mapping[str, Any]) -> str:
-    name = desired.get("name")
-    return name if isinstance(name, str) else ""
+def _checked_workspace(desired: Mapping[str, Any], state: State) -> str:
+    """The name of the workspace; InvalidInput if what is asked for could be of no workspace, in the words of all."""
+    if state == "present":
+        plan_workspace(None, desired)
+    return _model.check_name(desired.get("name"), "workspace")
 
 
 def _listener_body(current: Mapping[str, Any] | None, desired: Mapping[str, Any]) -> Json:

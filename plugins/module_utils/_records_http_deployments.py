@@ -51,13 +51,16 @@ class DeploymentRecords(HttpBase):
         listener: str | None = None,
     ) -> list[Json]:
         """See ``_records.Records.deployments``."""
+        ids = None if deployment_ids is None else [one for one in deployment_ids if _model.is_uuid(one)]
+        if ids == []:
+            return []  # an empty list on the wire would be no filter
         query = {
             "name": name,
             "name_contains": name_contains,
             "status": status,
             "limit": limit,
             "offset": offset,
-            "deployment_ids": deployment_ids,
+            "deployment_ids": ids,
             "deployment_type": deployment_type,
             "url": url,
             "image_version": image_version,
@@ -101,7 +104,7 @@ class DeploymentRecords(HttpBase):
         asked = _plan.normalise(desired)
         name = asked["name"]
         for left in reversed(range(_TRIES)):
-            found = None if must == "create" else self.find_id(name)
+            found = None if must == "create" else self._existing(name)
             if found is None and must == "update":
                 raise self.no_deployment(name)
             if found is None and version is not None:
@@ -111,12 +114,17 @@ class DeploymentRecords(HttpBase):
                     return self._create(asked, dry_run)
                 return self._update(found, asked, version, always_revision, dry_run)
             except Conflict:
-                if not left or must == "create" or found is not None or self.find_id(name) is None:
+                if not left or must == "create" or found is not None or self._existing(name) is None:
                     raise
             except NotFound as error:
                 if not left or must == "update" or found is None or error.extra.get("kind") != "deployment":
                     raise
         raise Conflict(f"Deployment {name} is created and deleted by others at the same moment; run again.")
+
+    def _existing(self, name: str) -> str | None:
+        """The id of a deployment that is there; one that is given as an id may be gone."""
+        json = self.find(name)
+        return None if json is None else str(json["id"])
 
     def _create(self, asked: Mapping[str, Any], dry_run: bool) -> Json:
         body = desired_to_create({**asked, "source": _plan.derive_source(asked)})

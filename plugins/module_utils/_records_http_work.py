@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, cast
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _process, _sources
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Held, NotFound, RecordsUnavailable
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _process, _sources
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    Held,
+    NotFound,
+    RecordsUnavailable,
+    StaleClaim,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_sha256
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
     DEFAULT_PORT_RANGE,
@@ -28,6 +34,8 @@ IsDead = Callable[[Mapping[str, Any]], bool]
 
 _PROTOCOL = {"X-Work-Protocol": str(WORK_PROTOCOL)}
 _ROUNDS = 4  # of telling the control plane who is dead
+_LONGEST_TEXT, _LONGEST_TAIL = 16384, 65536
+_MOST_ITEMS, _MOST_BYTES = 1000, 256 * 1024  # in one request
 
 
 class WorkRecords(DeploymentRecords):
@@ -35,6 +43,11 @@ class WorkRecords(DeploymentRecords):
 
     def _work(self, what: str, body: Mapping[str, Any], repeat: bool = False) -> Any:
         return self.ask("POST", f"/v2/work/{what}", None, body, repeat=repeat, headers=_PROTOCOL)
+
+    def _of_claim(self, what: str, claim_id: str, epoch: int, body: Mapping[str, Any], repeat: bool = False) -> Any:
+        if not _model.is_uuid(claim_id):
+            raise StaleClaim(f"Claim {claim_id} is not known (any more); stop this work and claim again.")
+        return self._work(what, {"claim_id": claim_id, "epoch": epoch, **body}, repeat)
 
     # -- claims --------------------------------------------------------------------------------------------------
 
@@ -54,7 +67,7 @@ class WorkRecords(DeploymentRecords):
         body: dict[str, Any] = {
             "deployments": None if deployments is None else list(deployments),
             "listener": listener,
-            "owner": dict(owner),
+            "owner": {"host": "", "boot_id": "", **owner},
             "takeover": takeover,
             "preview": preview,
             "limit": limit,
@@ -85,7 +98,7 @@ class WorkRecords(DeploymentRecords):
 
     def renew(self, claim_id: str, epoch: int) -> Renewed:
         """See ``_records.Records.renew``."""
-        return cast("Renewed", self._work("renew", {"claim_id": claim_id, "epoch": epoch}, repeat=True))
+        return cast("Renewed", self._of_claim("renew", claim_id, epoch, {}, repeat=True))
 
     def report(
         self,
@@ -105,8 +118,8 @@ class WorkRecords(DeploymentRecords):
         """See ``_records.Records.report``."""
         told = {
             "status": status,
-            "cause": cause,
-            "log_tail": log_tail,
+            "cause": None if cause is None else _clean(cause),
+            "log_tail": None if log_tail is None else _clean(log_tail[-_LONGEST_TAIL:], _LONGEST_TAIL),
             "url": url,
             "lock": lock,
             "repo_commit_sha": repo_commit_sha,
@@ -114,7 +127,7 @@ class WorkRecords(DeploymentRecords):
             "health": None if health is None else dict(health),
         }
         body = {key: value for key, value in told.items() if value is not None}
-        answer = self._work("report", {"claim_id": claim_id, "epoch": epoch, "release": release, **body})
+        answer = self._of_claim("report", claim_id, epoch, {"release": release, **body})
         revision = answer["revision"]
         return {
             "revision": revision_from_wire(revision) if revision else None,
@@ -132,13 +145,12 @@ class WorkRecords(DeploymentRecords):
     ) -> dict[str, dict[str, int]]:
         """See ``_records.Records.place``."""
         body = {
-            "claim_id": claim_id,
-            "epoch": epoch,
             "host_key": host_key,
             "wanted": [dict(item) for item in wanted],
             "port_range": list(port_range),
         }
-        placements: dict[str, dict[str, int]] = self._work("place", body, repeat=True)["placements"]
+        answer = self._of_claim("place", claim_id, epoch, body, repeat=True)
+        placements: dict[str, dict[str, int]] = answer["placements"]
         return placements
 
     # -- logs and metrics ----------------------------------------------------------------------------------------
@@ -147,11 +159,13 @@ class WorkRecords(DeploymentRecords):
         self, claim_or_revision_id: str, type: Literal["build", "deploy"], entries: Iterable[LogEntry]
     ) -> int:
         """See ``_records.Records.append_logs``."""
-        lines = [dict(entry) for entry in entries]
-        # A line with a number is kept once, however often it arrives.
-        repeat = all("seq" in line for line in lines)
-        body = {"id": claim_or_revision_id, "type": type, "entries": lines}
-        count: int = self._work("logs", body, repeat)["appended"]
+        if not _model.is_uuid(claim_or_revision_id):
+            raise _no_claim(f"claim or revision {claim_or_revision_id}")
+        count = 0
+        for lines in _batches(_line(entry) for entry in entries):
+            # A line with a number is kept once, however often it arrives.
+            body = {"id": claim_or_revision_id, "type": type, "entries": lines}
+            count += self._work("logs", body, repeat=all("seq" in line for line in lines))["appended"]
         return count
 
     def logs(
@@ -188,8 +202,11 @@ class WorkRecords(DeploymentRecords):
 
     def append_metrics(self, claim_id: str, samples: Iterable[Mapping[str, Any]]) -> int:
         """See ``_records.Records.append_metrics``."""
-        body = {"claim_id": claim_id, "samples": [dict(sample) for sample in samples]}
-        count: int = self._work("metrics", body)["appended"]
+        if not _model.is_uuid(claim_id):
+            raise _no_claim(f"claim {claim_id}")
+        count = 0
+        for batch in _batches({**sample} for sample in samples):
+            count += self._work("metrics", {"claim_id": claim_id, "samples": batch})["appended"]
         return count
 
     def metrics(
@@ -241,3 +258,35 @@ class WorkRecords(DeploymentRecords):
         except NotFound:
             return False
         return True
+
+
+def _no_claim(what: str) -> NotFound:
+    return NotFound(f"There is no {what}; claim again.", kind="claim", names=[])
+
+
+def _line(entry: LogEntry) -> dict[str, Any]:
+    """A line as the control plane takes it; what somebody's program wrote is cut and cleaned, not refused."""
+    line: dict[str, Any] = {**entry, "message": _clean(str(entry.get("message") or ""))}
+    level = str(line.pop("level", None) or "").upper()
+    return {**line, "level": level} if level in _model.LOG_LEVELS else line
+
+
+def _clean(text: str, limit: int = _LONGEST_TEXT) -> str:
+    """A program's text as JSON and Postgres can carry it."""
+    short = text[:limit].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return short.encode("utf-8", "replace").decode()
+
+
+def _batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Items in pieces that fit into one request each."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for item in items:
+        more = len(json.dumps(item))
+        if batch and (len(batch) >= _MOST_ITEMS or size + more > _MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += more
+    if batch:
+        yield batch

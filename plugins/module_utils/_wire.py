@@ -171,10 +171,13 @@ def _add_secrets(body: Mapping[str, Any], desired: dict[str, Any]) -> None:
 
 
 def desired_to_create(desired: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of ``POST /v2/deployments``; ``source`` has to be in ``desired`` (see ``_plan.derive_source``)."""
+    """The body of ``POST /v2/deployments``; ``source`` has to be in ``desired`` (see ``_plan.derive_source``).
+
+    ``listener: null`` says that there need not be one: the vendor's clients, who leave it out, are asked to choose.
+    """
     asked = _given(desired)
     body = {"name": asked["name"], "source": asked["source"], **_to_body(asked)}
-    return {"source_config": {}, "source_revision_config": {}, "secrets": [], **body}
+    return {"source_config": {}, "source_revision_config": {}, "secrets": [], "listener": None, **body}
 
 
 def desired_to_patch(desired: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,6 +289,6 @@ def error_from_wire(status: int, json: Any) -> RecordsError | None:
 def _invalid_request(problems: list[Any]) -> RecordsError:
     """The first problem of a request that does not fit the schema. The value that was sent is not repeated."""
     first = problems[0] if problems and isinstance(problems[0], Mapping) else {}
-    place = ".".join(str(word) for word in first.get("loc") or () if word not in ("body", "query", "path"))
+    place = ".".join(str(word) for word in (first.get("loc") or ())[1:])  # the first one says which part of the request
     what = str(first.get("msg") or "the request does not fit").rstrip(".")
     return InvalidInput(f"{place or 'The request'} is refused by the control plane: {what}.", field=place or None)

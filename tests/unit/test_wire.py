@@ -77,6 +77,7 @@ def test_what_is_not_given_is_not_sent() -> None:
         "source_config": {},
         "source_revision_config": {},
         "secrets": [],
+        "listener": None,
     }
     assert _wire.desired_to_patch(dict.fromkeys(EVERYTHING)) == {}
 
@@ -241,4 +242,8 @@ def test_a_request_that_does_not_fit_names_the_place_and_no_value() -> None:
     error = _wire.error_from_wire(422, {"detail": [problem]})
     assert str(error) == "secrets.0.value is refused by the control plane: Input should be a string."
     assert isinstance(error, InvalidInput)
+    whole = _wire.error_from_wire(422, {"detail": [{"loc": ["body"], "msg": "Field required"}]})
+    assert str(whole) == "The request is refused by the control plane: Field required."
+    named = _wire.error_from_wire(422, {"detail": [{"loc": ["query", "query"], "msg": "Too long"}]})
+    assert str(named) == "query is refused by the control plane: Too long."
     assert isinstance(_wire.error_from_wire(422, {"detail": []}), InvalidInput)

@@ -193,7 +193,7 @@ def test_the_connection_comes_from_the_action_group(playbook: Any, chat: None, c
     run = playbook.run([block, {"name": "Without", "selfhosted.langgraph.deployment_info": {"dsn": ""}}])
     assert "ok=1 " in run.stdout
     assert "failed=1 " in run.stdout
-    assert "No records given: set the option dsn" in run.stdout
+    assert "No records given: set the option api_url or dsn" in run.stdout
 
 
 def test_the_log_of_a_run(playbook: Any, chat: None, ok: Call, records: Records) -> None:

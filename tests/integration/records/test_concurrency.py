@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,15 +61,14 @@ def work(params: dict[str, str], done: Any, deadline: float, careless: bool) -> 
 
 @pytest.mark.parametrize("careless", [False, True], ids=["orderly", "killed"])
 def test_no_claim_twice_and_none_lost(
-    records: Records, backstage: Backstage, records_database: str, key_file: Path, careless: bool
+    records: Records, backstage: Backstage, options: dict[str, Any], careless: bool
 ) -> None:
     create(records, env={"A": "1"}, secrets={"K": "v"})
-    multiply(records_database, "chat", DEPLOYMENTS - 1)
-    params = {"dsn": records_database, "encryption_key_file": str(key_file)}
+    multiply(backstage.dsn, "chat", DEPLOYMENTS - 1)
     deadline = time.time() + 90
     done = _FORK.Queue()
     workers = [
-        _FORK.Process(target=work, args=(params, done, deadline, careless and n < WORKERS - 2)) for n in range(WORKERS)
+        _FORK.Process(target=work, args=(options, done, deadline, careless and n < WORKERS - 2)) for n in range(WORKERS)
     ]
     finished: list[Any] = []
     for worker in workers:

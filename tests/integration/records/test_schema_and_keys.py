@@ -72,6 +72,7 @@ def set_schema(backstage: Backstage, version: int, minimum_code: int) -> None:
     backstage.rows("update control_plane.schema_info set version = %s, minimum_code = %s", version, minimum_code)
 
 
+@pytest.mark.postgres_only
 def test_a_newer_schema_that_still_serves_this_code(backstage: Backstage, open_again: Callable[..., Records]) -> None:
     set_schema(backstage, CODE_VERSION + 1, CODE_VERSION)
     records = open_again()
@@ -80,6 +81,7 @@ def test_a_newer_schema_that_still_serves_this_code(backstage: Backstage, open_a
     assert records.schema_status()["up_to_date"]
 
 
+@pytest.mark.postgres_only
 def test_a_schema_newer_than_the_code(backstage: Backstage, open_again: Callable[..., Records]) -> None:
     set_schema(backstage, CODE_VERSION + 2, CODE_VERSION + 1)
     for call in (lambda records: records.deployments(), lambda records: records.migrate()):
@@ -91,6 +93,7 @@ def test_a_schema_newer_than_the_code(backstage: Backstage, open_again: Callable
     assert not open_again().schema_status()["up_to_date"]
 
 
+@pytest.mark.postgres_only
 def test_an_older_schema(backstage: Backstage, open_again: Callable[..., Records]) -> None:
     set_schema(backstage, 0, 0)
     with pytest.raises(SchemaMissing, match="run the module records_schema"):
@@ -100,6 +103,7 @@ def test_an_older_schema(backstage: Backstage, open_again: Callable[..., Records
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres_only
 def test_a_wrong_key_is_found_at_once(open_again: Callable[..., Records], tmp_path: Path) -> None:
     create(open_again())
     wrong = tmp_path / "wrong.key"
@@ -113,6 +117,7 @@ def test_a_wrong_key_is_found_at_once(open_again: Callable[..., Records], tmp_pa
         open_again(encryption_key_file=str(tmp_path / "nowhere.key")).deployments()
 
 
+@pytest.mark.postgres_only
 def test_without_a_key_what_needs_no_secret_works(open_again: Callable[..., Records]) -> None:
     create(open_again(), secrets={"K": CANARY})
     records = open_again(encryption_key_file="")
@@ -127,6 +132,7 @@ def test_without_a_key_what_needs_no_secret_works(open_again: Callable[..., Reco
             call()
 
 
+@pytest.mark.postgres_only
 def test_rotation(open_again: Callable[..., Records], key_file: Path, tmp_path: Path) -> None:
     records = open_again()
     create(records, secrets={"K": CANARY})
@@ -198,7 +204,7 @@ def test_audit(records: Records, backstage: Backstage) -> None:
         "select * from control_plane.audit_entries where kind in ('deployment', 'revision') order by id"
     )
     assert [entry["action"] for entry in entries] == ["create", "update", "claim", "report", "pin", "delete"]
-    assert all(entry["actor"].startswith("tests (") and "@" in entry["actor"] for entry in entries)
+    assert all(entry["actor"].startswith("tests (") for entry in entries)
     assert all(entry["session_user_name"] == "postgres" for entry in entries)
     change = entries[1]
     assert change["before"] == {"name": "chat", "env": {"A": "1"}, "secrets": {"K": "********"}}
@@ -265,7 +271,7 @@ def test_a_malformed_dsn_is_not_repeated(dsn: str) -> None:
     with pytest.raises((InvalidInput, RecordsUnavailable)) as caught:
         open_records({"dsn": dsn}).deployments()
     assert CANARY not in str(caught.value)
-    with pytest.raises(InvalidInput, match="address of the records is missing"):
+    with pytest.raises(InvalidInput, match="No records given"):
         open_records({"dsn": ""})
 
 
