@@ -96,7 +96,9 @@ def _methods(request: Request) -> set[str]:
     """All methods of the path that was asked for; the router tells only those of the first route that fits."""
     routes = [route for part in PARTS for route in part.ROUTES.router.routes if isinstance(route, APIRoute)]
     path = next((route.path for route in routes if route.matches(request.scope)[0] != Match.NONE), None)
-    return {method for route in routes if route.path == path and route.include_in_schema for method in route.methods or ()}
+    return {
+        method for route in routes if route.path == path and route.include_in_schema for method in route.methods or ()
+    }
 
 
 async def _records_error(_request: Request, error: Exception) -> Response:
