@@ -54,7 +54,7 @@ class StrictRequest(Request):
         text = ""
         try:
             text = body.decode()
-            value = json.loads(text, parse_constant=_refuse, parse_float=_float)
+            value = json.loads(text, parse_constant=_refuse, parse_float=_number)
             _check_depth(value)
         except json.JSONDecodeError:
             raise
@@ -71,11 +71,12 @@ def _refuse(constant: str) -> Any:
     raise _Refused(f"{constant} is no JSON")
 
 
-def _float(text: str) -> float:
+def _number(text: str) -> float | int:
+    """A number with a point or an exponent; without a fraction it is an integer, as JSON Schema has it."""
     value = float(text)
     if not math.isfinite(value):
         raise _Refused("a number is too big")
-    return value
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _check_depth(value: Any) -> None:

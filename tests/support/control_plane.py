@@ -100,6 +100,7 @@ class ControlPlane:
         """Start it, and wait until it answers (with a key of its own, unless there is one already)."""
         if wait and not self.key:
             self.key = self.bootstrap()
+        said = len(self.log)
         log = open(self.log_file, "ab")  # noqa: SIM115 - belongs to the process
         passed = (self._listening.fileno(),) if self._listening else ()
         self.process = subprocess.Popen(
@@ -114,7 +115,7 @@ class ControlPlane:
         while wait:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(self.log)
-            if '"message": "serving"' in self.log:
+            if '"message": "serving"' in self.log[said:]:
                 break
             time.sleep(0.05)
         return self

@@ -64,7 +64,7 @@ _Url = Annotated[str, StringConstraints(pattern=r"^(https?://[A-Za-z0-9.:-]+(/[^
 _Namespace = Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=255)]
 _DisplayName = Annotated[str, StringConstraints(pattern=ONE_LINE, min_length=1, max_length=255)]
 _Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}:[^\x00-\x1f]{1,255}$")]
-_Env = Annotated[dict[EnvName, EnvValue], Field(max_length=1000)]
+_Env = Annotated[dict[EnvName, EnvValue], Field(max_length=1000, json_schema_extra={"additionalProperties": False})]
 
 
 class Secret(Asked):

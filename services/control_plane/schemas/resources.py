@@ -18,7 +18,7 @@ Memory = Annotated[int, Field(ge=16, le=4194304)]
 Count = Annotated[int, Field(ge=1, le=1000000)]
 _Text = Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=4096)]
 _Texts = Annotated[list[_Text], Field(max_length=100)]
-_Labels = dict[_Text, _Text]
+_Labels = Annotated[dict[_Text, _Text], Field(json_schema_extra={"additionalProperties": False})]
 _Object = dict[str, Any]
 
 

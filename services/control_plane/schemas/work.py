@@ -24,11 +24,12 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.com
 )
 from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.deployments import Revision
 
+EXACT = 2**53 - 1  # the greatest integer that every reader of JSON keeps
 MAX_WAIT = 55  # seconds; proxies close what is silent for a minute
-_Epoch = Annotated[int, Field(ge=0, le=2**62)]
+_Epoch = Annotated[int, Field(ge=0, le=EXACT)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Text = Annotated[str, StringConstraints(pattern=NO_NUL, max_length=262144)]
-_SmallNumber = Annotated[int, Field(ge=0, le=2**62)]
+_SmallNumber = Annotated[int, Field(ge=0, le=EXACT)]
 
 
 class OwnerRequest(Asked):
@@ -151,7 +152,7 @@ class LogEntryRequest(Asked):
     seq: _SmallNumber
     timestamp: Moment | None = None
     level: Line | None = None  # what is none of the five is INFO
-    message: _Text = ""
+    message: Annotated[str, StringConstraints(pattern=NO_NUL, max_length=65536)] = ""
 
 
 class AppendLogsRequest(Asked):
