@@ -136,7 +136,8 @@ def dump(database: Database, target: Path, program: str, check: bool) -> dict[st
         raise HostError(f"{what}: {error.strerror}; choose another path.") from None
     try:
         os.close(handle)
-        argv = [program, "--format=custom", "--no-password", f"--schema={SCHEMA}", f"--file={draft}"]
+        # Most of it are sources, which are compressed already: more effort would only make it slow.
+        argv = [program, "--format=custom", "--compress=1", "--no-password", f"--schema={SCHEMA}", f"--file={draft}"]
         database.run(argv, what)
         os.sync()
         found = describe(Path(draft))
