@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._plan_access import plan_api_key, plan_workspace
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._plan_listener import merge_listener
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Plan
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_base import HttpBase, Json, part
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_base import HttpBase, Json
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._wire import plan_from_wire
 
 State = Literal["present", "absent"]
@@ -21,6 +22,7 @@ State = Literal["present", "absent"]
 _WORKSPACES = "/v2/workspaces"
 _KEYS = "/v2/api-keys"
 _LISTENERS = "/v2/listeners"
+_NAME_OR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class AdminRecords(HttpBase):
@@ -91,8 +93,7 @@ class AdminRecords(HttpBase):
 
     def workspace(self, name_or_id: str) -> Json | None:
         """See ``_records.Records.workspace``."""
-        answer = self.ask_or_none("GET", f"{_WORKSPACES}/{part(name_or_id)}")
-        return None if answer is None else answer.json
+        return self._named(_WORKSPACES, name_or_id)
 
     def workspaces(self) -> list[Json]:
         """See ``_records.Records.workspaces``."""
@@ -114,19 +115,25 @@ class AdminRecords(HttpBase):
 
     def delete_workspace(self, name: str) -> bool:
         """See ``_records.Records.delete_workspace``."""
-        return self.ask_or_none("DELETE", f"{_WORKSPACES}/{part(name)}") is not None
+        return bool(_NAME_OR_ID.fullmatch(name)) and self.ask_or_none("DELETE", f"{_WORKSPACES}/{name}") is not None
+
+    def _named(self, place: str, name_or_id: str) -> Json | None:
+        """A workspace or key, or None, also for what can be no name of one."""
+        if not _NAME_OR_ID.fullmatch(name_or_id):
+            return None
+        answer = self.ask_or_none("GET", f"{place}/{name_or_id}")
+        return None if answer is None else answer.json
 
     def _found(self, place: str, name: str) -> str | None:
         """The id of a workspace or key by its name, or None."""
-        answer = self.ask_or_none("GET", f"{place}/{part(name)}")
-        return None if answer is None else str(answer.json["id"])
+        json = self._named(place, name)
+        return None if json is None else str(json["id"])
 
     # -- API keys ------------------------------------------------------------------------------------------------
 
     def api_key(self, name_or_id: str) -> Json | None:
         """See ``_records.Records.api_key``."""
-        answer = self.ask_or_none("GET", f"{_KEYS}/{part(name_or_id)}")
-        return None if answer is None else answer.json
+        return self._named(_KEYS, name_or_id)
 
     def api_keys(self, limit: int = 100, offset: int = 0) -> list[Json]:
         """See ``_records.Records.api_keys``."""
@@ -148,7 +155,8 @@ class AdminRecords(HttpBase):
 
     def delete_api_key(self, name_or_id: str) -> bool:
         """See ``_records.Records.delete_api_key``."""
-        return self.ask_or_none("DELETE", f"{_KEYS}/{part(name_or_id)}") is not None
+        known = bool(_NAME_OR_ID.fullmatch(name_or_id))
+        return known and self.ask_or_none("DELETE", f"{_KEYS}/{name_or_id}") is not None
 
     def _checked_key(self, desired: Mapping[str, Any], state: State) -> str | None:
         """The id of the key, or None; InvalidInput if what is asked for could be of no key, in the words of all."""

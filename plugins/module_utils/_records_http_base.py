@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import NotFound
@@ -88,8 +87,3 @@ class HttpBase:
             kind="deployment",
             names=[name_or_id],
         )
-
-
-def part(text: str) -> str:
-    """A name as one part of a path."""
-    return quote(text, safe="")

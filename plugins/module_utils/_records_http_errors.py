@@ -45,7 +45,7 @@ def from_answer(url: str, method: str, path: str, error: HTTPError) -> RecordsEr
     known = isinstance(body, dict) and ("code" in body or isinstance(body.get("detail"), list))
     if error.code == 404 and method == "HEAD":
         return NotFound(f"{where} has no {path}; look whether its name is right.")  # an answer without a body
-    if error.code == 404 and not known:
+    if error.code == 404 and (told is None or not known or not told.extra.get("kind")):  # no record, but the path
         return InvalidInput(
             f"{where} does not know {path}: set api_url to the address of its API, with its base path, usually "
             "ending with /api-host.",

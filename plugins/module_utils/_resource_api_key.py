@@ -38,8 +38,8 @@ def desired_key(params: Mapping[str, Any]) -> dict[str, Any]:
 def _absent(context: Context) -> dict[str, Any]:
     """The file goes with the key: what is in it is of no use any more."""
     params, records = context.params, context.records
-    before = records.api_key(params["name"])
     plan = records.plan_api_key({"name": params["name"]}, "absent")
+    before = records.api_key(params["name"])
     path = params["path"]
     stale = path is not None and before is not None and holds_key(path, before["prefix"])
     settle(context, plan, lambda: records.delete_api_key(before["id"] if before else params["name"]))
@@ -51,8 +51,8 @@ def _absent(context: Context) -> dict[str, Any]:
 def _present(context: Context) -> dict[str, Any]:
     params, records = context.params, context.records
     desired, path = desired_key(params), params["path"]
-    before = records.api_key(params["name"])
     plan = records.plan_api_key(desired)
+    before = records.api_key(params["name"])
     if before is None or path is None or holds_key(path, before["prefix"]):
         applied = settle(context, plan, lambda: _write(context, desired, plan.version, path))
         shown = applied["api_key"] if applied else before

@@ -21,10 +21,21 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
+from tests.support.adapters import adapter, for_each_adapter, records_database, shared_control_plane
+from tests.support.control_plane import ControlPlane
 
 MODULES = "ansible_collections.selfhosted.langgraph.plugins.modules"
+__all__ = ["adapter", "records_database", "shared_control_plane"]
+
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-CONNECTION = ("LANGGRAPH_RECORDS_DSN", "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE", "LANGSMITH_TENANT_ID")
+# Options of the connection, by their variables.
+CONNECTION = {
+    "dsn": "LANGGRAPH_RECORDS_DSN",
+    "encryption_key_file": "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE",
+    "api_url": "LANGGRAPH_HOST_URL",
+    "api_key": "LANGSMITH_API_KEY",
+    "workspace": "LANGSMITH_TENANT_ID",
+}
 
 Call = Callable[..., dict[str, Any]]
 
@@ -32,23 +43,31 @@ Call = Callable[..., dict[str, Any]]
 @pytest.fixture(autouse=True)
 def _own_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No connection from outside, and claim files below the test's own directory."""
-    for name in CONNECTION:
+    for name in CONNECTION.values():
         monkeypatch.delenv(name, raising=False)
     runtime = tmp_path / "run"
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of the modules once for each adapter."""
+    for_each_adapter(metafunc, "connection")
+
+
 @pytest.fixture
-def connection(records_database: str, key_file: Path) -> dict[str, str]:
-    """The options that lead to empty records."""
+def connection(adapter: str, request: pytest.FixtureRequest, records_database: str, key_file: Path) -> dict[str, str]:
+    """The options that lead to empty records; through the control plane, with the key of an admin of a workspace."""
+    if adapter == "http":
+        service: ControlPlane = request.getfixturevalue("shared_control_plane")
+        return {"api_url": service.url, "api_key": service.make_key("modules", "admin", "default")}
     return {"dsn": records_database, "encryption_key_file": str(key_file)}
 
 
 @pytest.fixture
-def records(connection: dict[str, str]) -> Iterator[Records]:
+def records(records_database: str, key_file: Path) -> Iterator[Records]:
     """The records themselves, to look at what modules did."""
-    opened = open_records(connection)
+    opened = open_records({"dsn": records_database, "encryption_key_file": str(key_file)})
     yield opened
     opened.close()
 
@@ -97,11 +116,11 @@ def fails(call: Call) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def snapshot(connection: dict[str, str]) -> Callable[[], dict[str, str]]:
+def snapshot(connection: dict[str, str], records_database: str) -> Callable[[], dict[str, str]]:
     """Everything that is in the database, a digest for each table: to show that nothing was written."""
 
     def _snapshot() -> dict[str, str]:
-        with psycopg.connect(connection["dsn"]) as database:
+        with psycopg.connect(records_database) as database:
             tables = [
                 row[0]
                 for row in database.execute(
@@ -114,9 +133,11 @@ def snapshot(connection: dict[str, str]) -> Callable[[], dict[str, str]]:
 
 
 def _digest(database: psycopg.Connection[Any], table: str) -> str:
-    query = f"select coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from control_plane.{table} t"
-    row = database.execute(query).fetchone()
-    return str(row[0]) if row else ""
+    # That a key was used is no change.
+    row = "(to_jsonb(t) - 'last_used_at')::text"
+    query = f"select coalesce(md5(string_agg({row}, '|' order by {row})), '') from control_plane.{table} t"
+    found = database.execute(query).fetchone()
+    return str(found[0]) if found else ""
 
 
 @pytest.fixture
@@ -175,7 +196,6 @@ def playbook(connection: dict[str, str], tmp_path: Path) -> Playbook:
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_LOCALHOST_WARNING": "0",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        "LANGGRAPH_RECORDS_DSN": connection["dsn"],
-        "LANGGRAPH_RECORDS_ENCRYPTION_KEY_FILE": connection["encryption_key_file"],
+        **{CONNECTION[name]: value for name, value in connection.items()},
     }
     return Playbook(tmp_path, env)

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
+from tests.integration.modules.conftest import CONNECTION
 from tests.support.renewers import renewers, wait_until
 
 Call = Callable[..., dict[str, Any]]
@@ -184,10 +185,11 @@ def test_the_end_of_a_playbook_gives_back_what_it_did_not_release(
 
 
 def test_the_connection_comes_from_the_action_group(playbook: Any, chat: None, connection: dict[str, str]) -> None:
-    del playbook.env["LANGGRAPH_RECORDS_DSN"]
+    for name in CONNECTION.values():
+        playbook.env.pop(name, None)
     block = {
         "name": "With defaults",
-        "module_defaults": {"group/selfhosted.langgraph.records": {"dsn": connection["dsn"], "actor": "ticket 7"}},
+        "module_defaults": {"group/selfhosted.langgraph.records": {**connection, "actor": "ticket 7"}},
         "block": [{"name": "Look", "selfhosted.langgraph.deployment_info": {"name": "chat"}}],
     }
     run = playbook.run([block, {"name": "Without", "selfhosted.langgraph.deployment_info": {"dsn": ""}}])
@@ -233,6 +235,7 @@ def test_the_log_of_a_run(playbook: Any, chat: None, ok: Call, records: Records)
     ]
 
 
+@pytest.mark.postgres_only
 def test_a_log_that_cannot_be_posted_disturbs_nobody(playbook: Any, chat: None, postgres_server: Any) -> None:
     playbook.env["ANSIBLE_CALLBACKS_ENABLED"] = "selfhosted.langgraph.work_log"
     playbook.env["LANGGRAPH_WORK_LOG_FLUSH_TIMEOUT"] = "4"

@@ -18,6 +18,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import
 Call = Callable[..., dict[str, Any]]
 
 
+@pytest.mark.postgres_only
 def test_schema_from_nothing(empty_database: str, tmp_path: Path, call: Call) -> None:
     options: dict[str, Any] = {
         "bare": True,
@@ -45,6 +46,7 @@ def test_schema_from_nothing(empty_database: str, tmp_path: Path, call: Call) ->
     assert key.read_text() == before
 
 
+@pytest.mark.postgres_only
 def test_a_new_key_for_old_records_is_refused(connection: dict[str, str], tmp_path: Path, fails: Call) -> None:
     path = tmp_path / "new.key"
     result = fails("records_schema", encryption_key_file=str(path), generate_key=True)
@@ -53,6 +55,7 @@ def test_a_new_key_for_old_records_is_refused(connection: dict[str, str], tmp_pa
     assert not path.exists()
 
 
+@pytest.mark.postgres_only
 def test_rotating_keys(
     ok: Call, connection: dict[str, str], tmp_path: Path, snapshot: Callable[[], Any], fails: Call
 ) -> None:
@@ -75,10 +78,12 @@ def test_rotating_keys(
     assert fails("deployment", name="chat", secrets={"KEY": "other"})["code"] == "encryption_key"
 
 
+@pytest.mark.postgres_only
 def test_a_key_needs_a_place(connection: dict[str, str], fails: Call) -> None:
     assert "encryption_key_file" in fails("records_schema", encryption_key_file="", generate_key=True)["msg"]
 
 
+@pytest.mark.postgres_only
 def test_a_schema_that_is_too_new(connection: dict[str, str], fails: Call) -> None:
     with psycopg.connect(connection["dsn"]) as database:
         database.execute("update control_plane.schema_info set version = 99, minimum_code = 99")
@@ -88,12 +93,14 @@ def test_a_schema_that_is_too_new(connection: dict[str, str], fails: Call) -> No
         assert "99" in result["msg"]
 
 
+@pytest.mark.postgres_only
 def test_without_a_schema_the_next_step_is_named(empty_database: str, fails: Call) -> None:
     result = fails("deployment_info", dsn=empty_database)
     assert result["code"] == "schema_missing"
     assert "records_schema" in result["msg"]
 
 
+@pytest.mark.postgres_only
 @pytest.mark.parametrize(
     ("dsn", "code"),
     [
@@ -106,6 +113,7 @@ def test_records_that_cannot_be_reached(fails: Call, dsn: str, code: str) -> Non
     assert fails("listener_info", dsn=dsn)["code"] == code
 
 
+@pytest.mark.postgres_only
 def test_a_wrong_password_is_not_shown(postgres_server: Any, fails: Call) -> None:
     result = fails("listener_info", dsn=postgres_server.tcp_dsn("postgres", password="wrong-canary"))
     assert result["code"] == "records_unavailable"
@@ -170,6 +178,7 @@ def test_deployment_info_filters_and_pages(ok: Call) -> None:
     assert ok("deployment_info", name="nope")["deployments"] == []
 
 
+@pytest.mark.postgres_only
 def test_a_workspace_that_is_not_there(fails: Call, records: Any, ok: Call) -> None:
     assert "team" in fails("deployment_info", workspace="team")["msg"]
     records.apply_workspace({"name": "team"})
