@@ -50,7 +50,7 @@ def test_a_name_is_taken_once(place: Place) -> None:
 
 
 def test_a_dry_run_creates_nothing(place: Place) -> None:
-    body = {"name": "dry", "source": "external_docker", "source_config": {"resource_spec": {"cpu": 1}}}
+    body: dict[str, Any] = {"name": "dry", "source": "external_docker", "source_config": {"resource_spec": {"cpu": 1}}}
     body |= {"source_revision_config": {"image_uri": IMAGE}, "secrets": [{"name": "K", "value": "hidden-value"}]}
     answer = place.admin.post("/v2/deployments?dry_run=true", json=body)
     assert (answer.status_code, answer.json()["action"], answer.json()["new_revision"]) == (200, "create", True)

@@ -33,7 +33,7 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 
 def create(service: ControlPlane, name: str) -> tuple[int, Any]:
-    body = {"name": name, "source": "external_docker", "source_config": {"resource_spec": {}}}
+    body: dict[str, Any] = {"name": name, "source": "external_docker", "source_config": {"resource_spec": {}}}
     body |= {"source_revision_config": {"image_uri": IMAGE}, "secrets": [{"name": "K", "value": "V"}]}
     with service.client() as client:
         answer = client.post("/v2/deployments", json=body)
