@@ -236,7 +236,7 @@ class TestThroughTheControlPlane:
 
     @pytest.mark.parametrize("state", ["revoked", "expired", "unknown"])
     def test_a_key_that_is_no_key(self, call: Call, over_http: ControlPlane, state: str) -> None:
-        options = {"bare": True, "api_url": over_http.url, "api_key": f"lgcp_aaaaaaaa_{'x' * 43}"}
+        options: dict[str, Any] = {"bare": True, "api_url": over_http.url, "api_key": f"lgcp_aaaaaaaa_{'x' * 43}"}
         if state != "unknown":
             options = self.options(over_http, "viewer")
             if state == "expired":
@@ -250,7 +250,7 @@ class TestThroughTheControlPlane:
         assert options["api_key"] not in str({**result, "invocation": None})
 
     def test_a_key_of_the_organization_has_to_say_where(self, call: Call, over_http: ControlPlane) -> None:
-        options = {"bare": True, "api_url": over_http.url, "api_key": over_http.key}
+        options: dict[str, Any] = {"bare": True, "api_url": over_http.url, "api_key": over_http.key}
         over_http.ask("POST", "/v2/workspaces", {"name": "team"}, workspace="default")
         assert "workspace" in call("deployment_info", **options)["msg"]
         assert call("deployment_info", workspace="default", **options)["deployments"] == []
