@@ -41,6 +41,9 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {
 _NOT_FOUND = {"deployment": "Deployment ID {} not found.", "listener": "Listener ID {} not found."}
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class BodyTooLarge(RecordsError):
     """A request's body is bigger than the service takes."""
 
@@ -63,7 +66,7 @@ class Json(JSONResponse):
     """A ready answer: nothing is validated or converted any more."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return _encode(content).encode("utf-8", "replace")
 
 
 def error(failure: RecordsError) -> Json:

@@ -32,7 +32,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.limits impo
 from ansible_collections.selfhosted.langgraph.services.control_plane.service import Service
 from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
 
-PARTS = (health, deployments, revisions, logs, listeners, sources, work, administration, not_offered)
+PARTS = (deployments, revisions, logs, work, listeners, sources, administration, health, not_offered)
 
 
 class Application(FastAPI):
@@ -68,8 +68,8 @@ def create_app(settings: Settings | None = None) -> Application:
     app.state.settings = settings or Settings(dsn="", encryption_key_file="")
     if settings is not None:
         app.state.service = Service(settings)
-    for part in PARTS:
-        app.include_router(part.ROUTES.router)
+    # In one list: an included router costs each request a search of its own.
+    app.router.routes.extend(route for part in PARTS for route in part.ROUTES.router.routes)
     return app
 
 
