@@ -9,7 +9,7 @@ to the address that was given and nowhere else. No sentence holds the key.
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401  # else a socket imports it, maybe in a thread while others fork
+import codecs
 import http.client
 import json
 import time
@@ -36,6 +36,8 @@ _CHUNK = 256 * 1024
 _BUSY = frozenset({502, 503, 504})
 
 Query = Mapping[str, Any]
+
+codecs.lookup("idna")  # else the first socket imports it, maybe in a thread while others fork
 
 
 class Answer(NamedTuple):
