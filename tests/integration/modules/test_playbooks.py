@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
 from tests.integration.modules.conftest import CONNECTION
+from tests.support.control_plane import running_control_plane
 from tests.support.renewers import renewers, wait_until
 
 Call = Callable[..., dict[str, Any]]
@@ -184,6 +185,40 @@ def test_the_end_of_a_playbook_gives_back_what_it_did_not_release(
     assert claim_directories(tmp_path) == []
 
 
+@pytest.mark.http_only
+def test_the_default_execution_environment_of_awx_is_enough(
+    playbook: Any, connection: dict[str, str], source: Path, tmp_path: Path, ok: Call
+) -> None:
+    """A whole run where neither the driver of Postgres nor cryptography can be imported."""
+    for name in ("psycopg", "psycopg_binary", "cryptography", "yarl", "httpx", "requests"):
+        (tmp_path / "without" / name).mkdir(parents=True)
+        (tmp_path / "without" / name / "__init__.py").write_text("raise ImportError('not in this environment')\n")
+    playbook.env["PYTHONPATH"] = str(tmp_path / "without")
+    playbook.env["ANSIBLE_CALLBACKS_ENABLED"] = "selfhosted.langgraph.work_log"
+    tasks = [
+        {
+            "name": "Deploy",
+            "selfhosted.langgraph.deployment": {
+                "name": "chat",
+                "source_directory": str(source),
+                "secrets": {"KEY": SECRET},
+            },
+        },
+        CLAIM,
+        {"name": "Source", "selfhosted.langgraph.work_source": {"claim_file": ONE}},
+        report("Deploying", status="DEPLOYING", host_key="h", queue_count=1),
+        report("Deployed", status="DEPLOYED", url="http://h/chat", release=True),
+        {"name": "Look", "selfhosted.langgraph.revision_info": {"deployment": "chat", "number": 1}},
+    ]
+    run = playbook.run(tasks, "-vvv")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "lines of the log were not posted" not in run.stderr
+    assert connection["api_key"] not in run.stdout + run.stderr
+    (found,) = ok("revision_info", deployment="chat", number=1, logs="build")["revisions"]
+    assert found["status"] == "DEPLOYED"
+    assert found["logs"]
+
+
 def test_the_connection_comes_from_the_action_group(playbook: Any, chat: None, connection: dict[str, str]) -> None:
     for name in CONNECTION.values():
         playbook.env.pop(name, None)
@@ -256,3 +291,28 @@ def test_a_log_that_cannot_be_posted_disturbs_nobody(playbook: Any, chat: None, 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "lines of the log were not posted" in run.stderr
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.http_only
+def test_a_control_plane_that_goes_away_disturbs_no_run(
+    playbook: Any, chat: None, records_database: str, key_file: Path, tmp_path: Path
+) -> None:
+    playbook.env["ANSIBLE_CALLBACKS_ENABLED"] = "selfhosted.langgraph.work_log"
+    playbook.env["LANGGRAPH_WORK_LOG_FLUSH_TIMEOUT"] = "4"
+    with running_control_plane(records_database, key_file) as own:
+        assert own.process is not None
+        playbook.env["LANGGRAPH_HOST_URL"] = own.url
+        started = time.monotonic()
+        tasks = [
+            CLAIM,
+            {"name": "Lose it", "ansible.builtin.command": f"kill -9 {own.process.pid}"},
+            {"name": "Go on", "ansible.builtin.command": "true"},
+            {**report("Say so", status="DEPLOYING"), "ignore_errors": True},
+        ]
+        run = playbook.run(tasks)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"The control plane at {own.url} refuses the connection" in run.stdout + run.stderr
+    assert "lines of the log were not posted" in run.stderr
+    assert time.monotonic() - started < 45
+    wait_until(lambda: not renewers(bytes(playbook.directory)), 30)
+    assert claim_directories(tmp_path) == []
