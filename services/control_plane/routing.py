@@ -161,6 +161,7 @@ class Routes:
         if operation is not None:
             name = operation.__name__
             openapi |= {"x-operation": name, "x-permission": list(permissions.OPERATIONS[name])}
+            summary = summary or (operation.__doc__ or name).partition("\n")[0].rstrip(".")
             codes |= {401, 403, 503}
         else:
             openapi["security"] = []

@@ -196,6 +196,7 @@ async def delete_deployment(
     schemas.ChangedDeployment,
     errors=(400, 404, 409),
     has_body=True,
+    summary="Change a deployment's tier, which is only kept and shown",
 )
 async def patch_deployment_tier(request: Request, deployment_id: UUID, body: schemas.DeploymentTierRequest) -> Response:
     """Kept and shown; nothing here is sized by it."""
@@ -209,6 +210,7 @@ async def patch_deployment_tier(request: Request, deployment_id: UUID, body: sch
     schemas.ChangedDeployment,
     errors=(400, 404, 409),
     has_body=True,
+    summary="Change a deployment's tiers, which are only kept and shown",
 )
 async def patch_resource_tiers(request: Request, deployment_id: UUID, body: schemas.ResourceTiersRequest) -> Response:
     """Kept and shown; nothing here is sized by them."""

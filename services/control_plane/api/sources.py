@@ -37,6 +37,7 @@ _BODY = {
     schemas.Uploaded,
     errors=(400, 403, 409, 503),
     has_body=True,
+    summary="Receive a source at an address of upload-url",
     extra=_BODY,
 )
 async def put_upload(
