@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
+from tests.integration.modules.conftest import PLAYBOOK
 
 Call = Callable[..., dict[str, Any]]
 VALUE = "canary-of-references {{ 7 * 7 }}"
@@ -132,3 +134,17 @@ def test_a_delete_needs_no_secret(ok: Call, source: Path, secrets: Any) -> None:
     ok("deployment", name="chat", state="absent")
     (delete,) = ok("work_claim")["claims"]
     assert delete["action"] == "delete"
+
+
+def test_the_playbook_fails_with_what_is_missing(ok: Call, source: Path, playbook: Any, records: Records) -> None:
+    deploy(ok, source, IN_FILE)
+    (playbook.directory / "hosts.json").write_text(
+        json.dumps({"langgraph_servers": {"hosts": {"here": {"ansible_connection": "local"}}}})
+    )
+    words = ["-i", str(playbook.directory / "hosts.json"), "-e", "langgraph_platform=supervisor"]
+    command = [str(PLAYBOOK), *words, "selfhosted.langgraph.apply"]
+    run = subprocess.run(command, env=dict(playbook.env), capture_output=True, text=True, timeout=90, check=False)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "1 of 1 failed: chat revision 1: The secret FROM_FILE refers to the file chat/key" in run.stdout
+    revision: Any = records.revision("chat")
+    assert revision["status"].endswith("_FAILED")

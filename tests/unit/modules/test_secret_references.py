@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
+from ansible_collections.selfhosted.langgraph.plugins.action import server_stage
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX, Allowed, resolve
 
@@ -110,3 +112,14 @@ def test_other_files_are_refused(directory: Path, key: str) -> None:
 def test_no_file_without_a_directory(directory: Path) -> None:
     with pytest.raises(InvalidInput, match="set secrets_directory of work_claim"):
         values(None, ("A", "file", "openai/key"))
+
+
+def test_hosts_have_no_secrets_of_kubernetes() -> None:
+    claim = {
+        "deployment": {"id": "1", "slug": "chat-1", "name": "chat", "workspace_id": "2"},
+        "epoch": 1,
+        "revision": {"id": "3", "number": 1},
+        "secret_references": [{"name": "K", "secret_name": "llm-keys", "secret_key": "openai"}],
+    }
+    with pytest.raises(AnsibleActionFail, match="The secret K of chat refers to the Secret llm-keys of Kubernetes"):
+        server_stage._fill({}, claim)
