@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import Crypt
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationError,
@@ -29,10 +30,14 @@ def _open(settings: Settings) -> PostgresRecords:
 
 
 def check(settings: Settings) -> None:
-    """See that database, schema and encryption key are right; the schema need not be there if the service makes it."""
+    """See that database, schema and encryption key are right; the schema may be old, or not there yet, if the service
+    brings it up to date.
+    """
+    Crypt(settings.encryption_key_file)
     records = _open(settings)
     try:
-        if settings.migrate and records.schema_status()["version"] == 0:
+        status = records.schema_status()
+        if settings.migrate and status["version"] < status["code_version"]:
             return
         records.ready()
     finally:

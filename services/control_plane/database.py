@@ -185,8 +185,8 @@ class Database:
 
         return await self.call(work)
 
-    async def for_upload(self, work: Callable[[PostgresRecords], R]) -> R:
-        """Something in the name of an upload's token: its workspace is the upload's own."""
+    async def without_caller(self, work: Callable[[PostgresRecords], R], author: str) -> R:
+        """Something that no API key asks for, and that knows its workspace itself: an upload, housekeeping."""
 
         def lent(connection: Connection) -> R:
             session = Session(
@@ -194,7 +194,7 @@ class Database:
                 workspace_name="",
                 crypt=self._crypt,
                 check_token=self._check_token,
-                author="an upload token",
+                author=author,
             )
             return work(PostgresRecords.of_pool(connection, session=session))
 

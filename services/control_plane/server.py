@@ -20,8 +20,10 @@ from types import FrameType
 
 import uvicorn
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
 from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.app import create_app, framed
+from ansible_collections.selfhosted.langgraph.services.control_plane.bootstrap import check
 from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
 
 KEEP_ALIVE = 75  # seconds; longer than proxies keep a connection, so that it is they who close it
@@ -56,8 +58,6 @@ class Server(uvicorn.Server):
         self._settings = settings
         self._app = create_app(settings)
         self._frame = framed(self._app)
-        self._drained: asyncio.Task[None] | None = None
-        self._leaving = asyncio.Event()
         config = uvicorn.Config(
             self._frame,
             host=settings.host,
@@ -68,7 +68,6 @@ class Server(uvicorn.Server):
             proxy_headers=True,
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=int(settings.drain_seconds) + 1,
             ws="none",
             backlog=2048,
         )
@@ -109,11 +108,15 @@ class Server(uvicorn.Server):
                 break
             await self.on_tick(0)
             await asyncio.sleep(0.05)
+        left = self._settings.drain_seconds - (time.monotonic() - began)
+        self.config.timeout_graceful_shutdown = max(1, round(left))
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal ends it; the exit code."""
+    """Serve until a signal ends it; the exit code. What no waiting will mend is raised before anything is served."""
     logs.set_up(settings.log_level)
+    with contextlib.suppress(RecordsUnavailable):
+        check(settings)
     server = Server(settings)
     server.run(inherited_sockets(settings))
     return 0 if server.started else 1

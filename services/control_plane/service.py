@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import random
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.services.control_plane.context import Caller, Context
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import Database
 from ansible_collections.selfhosted.langgraph.services.control_plane.identity import Identities
@@ -18,6 +22,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.settings im
 from ansible_collections.selfhosted.langgraph.services.control_plane.uploads import Receiver
 from ansible_collections.selfhosted.langgraph.services.control_plane.wakeups import Wakeups
 
+TIDY_EVERY = 3600.0  # seconds
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -32,6 +37,7 @@ class Service:
         self.identities = Identities(self.database)
         self.wakeups = Wakeups(settings.listen_dsn or settings.dsn, self.identities.forget)
         self.receiver = Receiver()
+        self._tidying: asyncio.Task[None] | None = None
         self.metrics.gauge("waiting_polls", "Polls that wait for work.", lambda: self.wakeups.waiting)
         self.metrics.gauge("hears", "Whether the service hears of new work at once.", lambda: float(self.wakeups.hears))
         self.metrics.gauge("connections", "Connections to the database.", lambda: self.database.connections)
@@ -42,9 +48,19 @@ class Service:
         """Begin to serve."""
         await self.database.start()
         self.wakeups.start()
+        self._tidying = asyncio.create_task(self._tidy())
+
+    async def _tidy(self) -> None:
+        """Remove figures that are old, now and then; each instance does, at a time of its own."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY * random.uniform(0.5, 1))  # noqa: S311 - no secret depends on it
+            with contextlib.suppress(RecordsError):
+                await self.database.without_caller(lambda records: records.prune_metrics(), "the control plane")
 
     async def stop(self) -> None:
         """End it: nothing waits any more when this is done."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         await self.wakeups.stop()
         self.database.close()
 

@@ -51,7 +51,8 @@ class Settings:
     @property
     def prefixes(self) -> tuple[str, ...]:
         """Paths below which the API answers besides the root, the longest first."""
-        return tuple(path for path in (f"{self.base_path}{API_PATH}", self.base_path, API_PATH) if path)
+        known = (f"{self.base_path}{API_PATH}", self.base_path, API_PATH)
+        return tuple(path for path in dict.fromkeys(known) if path)
 
     @property
     def api_path(self) -> str:

@@ -18,7 +18,7 @@ GIVEN = {f"{PREFIX}DSN": "postgresql://records@db.test/records", f"{PREFIX}ENCRY
 def test_what_is_not_set_has_a_default() -> None:
     settings = from_environment({**GIVEN, f"{PREFIX}PORT": "", "LANGGRAPH_OTHER": "x"})
     assert (settings.host, settings.port, settings.pool_size, settings.migrate) == ("127.0.0.1", 1985, 10, True)
-    assert settings.prefixes == ("/api-host", "/api-host")
+    assert settings.prefixes == ("/api-host",)
     assert settings.fd is None
 
 
