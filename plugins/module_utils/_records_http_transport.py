@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import http.client
 import json
+import ssl
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,6 +177,8 @@ class Transport:
         return self._request.open(method, url, data=data, headers={**self._headers, **headers}, timeout=self.timeout)
 
     def _context(self) -> Any:
+        if not self.url.startswith("https:"):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # of no use, but without one the certificates are read
         try:
             return make_context(cafile=self._ca_path, validate_certs=self._validate_certs)
         except (OSError, ValueError) as error:
