@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -38,7 +39,7 @@ PARTS = (deployments, revisions, logs, work, listeners, sources, administration,
 class Application(FastAPI):
     """FastAPI with a document of our own."""
 
-    def openapi(self) -> dict[str, object]:
+    def openapi(self) -> dict[str, Any]:
         settings: Settings = self.state.settings
         return openapi.document(self, settings.api_path)
 

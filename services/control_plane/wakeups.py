@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import psycopg
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import CHANNEL, KEYS_CHANNEL
 from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import connection_string
@@ -92,16 +93,22 @@ class Wakeups:
     ) -> T:
         """Try now, and again whenever there may be something, until ``got`` or the time is over; gives the last try.
 
-        alive: whether whoever waits is still there; else the next one is woken instead.
+        alive: whether whoever waits is still there; else the next one is woken instead. Records that cannot be reached
+        while somebody waits end no waiting: the next look finds what is there.
         """
         deadline = time.monotonic() + seconds
         waiters = self._places.setdefault(place, _Waiters())
         waiters.users += 1
+        result: T | None = None
         try:
             while True:
                 calls = waiters.calls
                 try:
                     result = await attempt()
+                except RecordsUnavailable:
+                    if result is None:
+                        raise
+                    calls = waiters.calls
                 except BaseException:
                     waiters.wake_one()  # what this one was woken for is still there
                     raise

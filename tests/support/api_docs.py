@@ -42,11 +42,10 @@ def deviations() -> str:
 def written(page: str) -> str:
     """The page with its tables as they should be."""
     for name, table in (("operations", operations()), ("deviations", deviations())):
-        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
-        made, count = re.subn(pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page, flags=re.S)
-        if count != 1:
+        place = re.search(rf"(?s)<!-- {name}: [^\n]*-->\n(.*?)<!-- end -->", page)
+        if place is None:
             raise ValueError(f"docs/api.md has no place for its table of {name}")
-        page = made
+        page = f"{page[: place.start(1)]}{table}\n{page[place.end(1) :]}"
     return page
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 from typing import Annotated, Literal
@@ -65,10 +66,11 @@ def _local(request: Request) -> bool:
 @ROUTES.on("GET", "/docs", None, None, shown=False)
 async def docs(request: Request) -> Response:
     """The API for people; nothing of it comes from elsewhere."""
-    return HTMLResponse(pages.docs(request.app.openapi()), headers={"content-security-policy": pages.POLICY})
+    document = await asyncio.to_thread(request.app.openapi)
+    return HTMLResponse(pages.docs(document), headers={"content-security-policy": pages.POLICY})
 
 
 @ROUTES.on("GET", "/openapi.json", None, None, shown=False)
 async def openapi(request: Request) -> Response:
     """The API for programs."""
-    return Json(request.app.openapi())
+    return Json(await asyncio.to_thread(request.app.openapi))

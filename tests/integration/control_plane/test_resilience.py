@@ -113,6 +113,28 @@ def test_postgres_restarted_under_load(own_postgres: PostgresServer, key_file: P
         assert "request failed" not in service.log
 
 
+def test_a_poll_outlives_a_restart_of_postgres(own_postgres: PostgresServer, key_file: Path) -> None:
+    dsn = own_postgres.dsn(own_postgres.create_database())
+    with running_control_plane(dsn, key_file) as service, ThreadPoolExecutor(3) as threads:
+
+        def poll() -> Any:
+            body = {"owner": {"host": "h", "boot_id": "b"}, "wait_seconds": 30, "limit": 1}
+            return service.ask("POST", "/v2/work/claim", body)["claims"]
+
+        waiting = [threads.submit(poll) for _number in range(3)]
+        time.sleep(1)
+        own_postgres.stop()
+        time.sleep(3)
+        assert not any(one.done() for one in waiting)
+        own_postgres.start()
+        deadline = time.monotonic() + 10
+        for number in range(3):
+            while create(service, f"demo-{number}")[0] != 201:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        assert [len(one.result(timeout=10)) for one in waiting] == [1, 1, 1]
+
+
 def test_a_service_that_starts_before_its_database(own_postgres: PostgresServer, key_file: Path) -> None:
     dsn = own_postgres.dsn(own_postgres.create_database())
     service = ControlPlane(dsn, key_file)
