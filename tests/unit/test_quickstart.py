@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -41,6 +42,7 @@ def quickstart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict
 def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICKSTART_PORT", "41000")
     monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", "41050")
+    monkeypatch.setenv("QUICKSTART_API_PORT", "41060")
 
 
 def problems(quickstart: dict[str, ModuleType]) -> str:
@@ -76,18 +78,21 @@ def test_full_disk(quickstart: dict[str, ModuleType], monkeypatch: pytest.Monkey
     assert "has 1 MB left and" in problems(quickstart)
 
 
+@pytest.mark.parametrize(
+    ("variable", "what"), [("QUICKSTART_POSTGRES_PORT", "Postgres"), ("QUICKSTART_API_PORT", "the control plane")]
+)
 def test_taken_port_names_process_and_variable(
-    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, variable: str, what: str
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         free_ports(monkeypatch)
-        monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", str(port))
+        monkeypatch.setenv(variable, str(port))
         said = problems(quickstart)
-    assert f"Port {port}, meant for Postgres, is taken by process {os.getpid()} (" in said
-    assert "QUICKSTART_POSTGRES_PORT=" in said
+    assert f"Port {port}, meant for {what}, is taken by process {os.getpid()} (" in said
+    assert f"{variable}=" in said
 
 
 @pytest.mark.parametrize("value", ["80", "x", "-1", "70000", "\u0661\u0662\u0663\u0664"])
@@ -102,6 +107,43 @@ def test_overlapping_ports(quickstart: dict[str, ModuleType], monkeypatch: pytes
     monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", "41003")
     with pytest.raises(quickstart["settings"].QuickstartError, match="is one of the ports 41000 to 41004"):
         quickstart["settings"].load()
+
+
+def test_one_port_for_two_things(quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUICKSTART_API_PORT", "41050")
+    monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", "41050")
+    with pytest.raises(quickstart["settings"].QuickstartError, match="are both 41050"):
+        quickstart["settings"].load()
+
+
+def test_a_quickstart_of_before_the_control_plane(
+    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_ports(monkeypatch)
+    places, preflight = quickstart["settings"], quickstart["preflight"]
+    places.write(places.load())
+    kept = places.load().directory / "state.json"
+    state = json.loads(kept.read_text())
+    del state["api_port"]
+    kept.write_text(json.dumps(state))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("QUICKSTART_API_PORT", str(port))
+        settings = places.load()
+        assert (settings.is_new, settings.undecided, settings.state.port) == (False, {port}, 41000)
+        monkeypatch.setattr(preflight, "runs", lambda directory: True)  # its other programs hold their own ports
+        with pytest.raises(places.QuickstartError, match=f"Port {port}, meant for the control plane, is taken"):
+            preflight.check(settings)
+    preflight.check(settings)
+    places.write(settings)
+    monkeypatch.delenv("QUICKSTART_API_PORT")
+    assert (places.load().state.api_port, places.load().undecided) == (port, frozenset())
+    del state["port"]
+    kept.write_text(json.dumps(state))
+    with pytest.raises(places.QuickstartError, match="is damaged"):
+        places.load()
 
 
 def test_character_that_breaks_a_part(

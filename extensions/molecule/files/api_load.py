@@ -73,7 +73,7 @@ class Load:
         name = {"name": f"load-{number}", "source": "external_docker", "source_revision_config": {"image_uri": "a/b:1"}}
         made = {"source_config": {}, "secrets": [], **name}
         owner = {"host": "load", "boot_id": "load", "pid": 1, "start_time": 1}
-        poll = {"listener": "load", "owner": owner, "wait_seconds": 8}
+        poll = {"listener": "load", "owner": owner, "wait_seconds": 5}
         kinds: list[tuple[Any, ...]] = [
             ("kept", 0.05, True, "GET", "/ok", None, {200}),
             ("kept", 0.1, True, "GET", "/v2/deployments?limit=5", None, {200}),

@@ -11,6 +11,8 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -26,7 +28,7 @@ from tests.e2e.quickstart.visitor import (
     snippet_of,
 )
 
-PORTS = {"QUICKSTART_PORT": 22000, "QUICKSTART_POSTGRES_PORT": 25432}
+PORTS = {"QUICKSTART_PORT": 22000, "QUICKSTART_POSTGRES_PORT": 25432, "QUICKSTART_API_PORT": 1985}
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +51,9 @@ def visitor() -> Iterator[Visitor]:
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
     """Nothing to say, as in the README; other ports when somebody's quickstart runs on this machine already."""
-    if are_free(22000, 22004) and are_free(25432, 25432):
+    if are_free(22000, 22004) and are_free(25432, 25432) and are_free(1985, 1985):
         return {}
-    return {"QUICKSTART_PORT": "22300", "QUICKSTART_POSTGRES_PORT": "25532"}
+    return {"QUICKSTART_PORT": "22300", "QUICKSTART_POSTGRES_PORT": "25532", "QUICKSTART_API_PORT": "25533"}
 
 
 @pytest.fixture(scope="module")
@@ -100,16 +102,37 @@ def test_printed_snippet_works(visitor: Visitor, first: Done) -> None:
     assert "On this thread I know: tea is at four." in done.output
 
 
+def test_the_control_plane_knows_the_agent(visitor: Visitor, first: Done) -> None:
+    """By the address and the key file that are printed, as the stock client asks."""
+    printed = re.search(
+        r"^LANGGRAPH_HOST_URL=(\S+) LANGSMITH_API_KEY=\$\(cat (\S+)\) langgraph deploy list$", first.output, re.M
+    )
+    assert printed, first.output
+    url, key_file = printed[1], visitor.checkout / printed[2]
+    assert url.endswith("/api-host")
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    with urlopen(f"{url}/ok", timeout=10) as answer:
+        assert json.load(answer) == {"ok": True}
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(f"{url}/v2/deployments", timeout=10)
+    request = Request(f"{url}/v2/deployments", headers={"x-api-key": key_file.read_text().strip()})
+    with urlopen(request, timeout=10) as answer:
+        (agent,) = json.load(answer)["resources"]
+    assert (agent["name"], agent["status"]) == ("agent", "READY")
+    assert agent["source_config"]["custom_url"] in first.output
+
+
 def test_secrets_are_the_users_alone(visitor: Visitor, first: Done) -> None:
     home = visitor.checkout / ".quickstart"
     assert home.stat().st_mode & 0o077 == 0
     state = json.loads((home / "state.json").read_text())
-    for value in (state["postgres_password"], state["records_password"]):
+    secrets = [state["postgres_password"], state["records_password"]]
+    secrets += [(home / name).read_text().strip() for name in ("api.key", "encryption.key")]
+    for value in secrets:
         assert value not in first.output
         assert value not in (home / "quickstart.log").read_text()
     for pid, words in visitor.processes().items():
-        assert state["postgres_password"] not in words, pid
-        assert state["records_password"] not in words, pid
+        assert not [value for value in secrets if value in words], pid
 
 
 def test_second_run_changes_nothing(visitor: Visitor, first: Done, ports: dict[str, str]) -> None:
@@ -128,6 +151,11 @@ def test_it_comes_back_with_its_data(visitor: Visitor, first: Done, ports: dict[
     assert visitor.run("make", "quickstart-down").status == 0
     assert not visitor.processes()
     assert (visitor.checkout / ".quickstart").exists()
+    # as an older quickstart left it, from before there was a control plane
+    state = visitor.checkout / ".quickstart" / "state.json"
+    known = json.loads(state.read_text())
+    del known["api_port"]
+    state.write_text(json.dumps(known))
     assert visitor.run("make", "quickstart", **ports).status == 0
     again = remember.replace("client.threads.create(thread_id=KNOWN)", '{"thread_id": KNOWN}')
     assert "tea is at four; tea is at four" in visitor.paste(again).output
@@ -149,7 +177,8 @@ def test_as_root_in_a_long_path_with_spaces() -> None:
     folder.chmod(0o700)
     visitor = settle(folder / "home of root", f"my {'long ' * 12}checkout", (0, 0))
     try:
-        done = visitor.run("make", "quickstart", QUICKSTART_PORT="22400", QUICKSTART_POSTGRES_PORT="25632")
+        free = {"QUICKSTART_POSTGRES_PORT": "25632", "QUICKSTART_API_PORT": "25633"}
+        done = visitor.run("make", "quickstart", QUICKSTART_PORT="22400", **free)
         assert done.status == 0
         assert "6 * 7 = 42." in done.output
         assert visitor.paste(curl_of(done.output)).status == 0
