@@ -21,6 +21,8 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.settings im
 BODY_PAUSE = 20.0  # seconds that a client may pause within a body
 DISCARDED, DISCARD_SECONDS = 256 * 1024 * 1024, 10.0  # of a body that is refused
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Answers are of one moment and may hold secrets: nobody keeps them, and nobody takes them for something else.
+_EVERY_ANSWER = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 NO_ROUTE = "none"  # the route of what leads nowhere: paths as labels would be without end
 
 
@@ -45,7 +47,7 @@ class Frame:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"] = [*message["headers"], (b"x-request-id", request.id)]
+                headers = message["headers"] = [*message["headers"], *_EVERY_ANSWER, (b"x-request-id", request.id)]
                 if self.draining or request.unread():
                     headers.append((b"connection", b"close"))
             await send(message)

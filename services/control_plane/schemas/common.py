@@ -92,7 +92,7 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        pattern=r'^"[0-9]{1,18}"$',
+        pattern=r'^"?[0-9]{1,18}"?$',  # the quotes belong to the header; many forget them, and nothing else is meant
         description="The version that the change is meant for, in double quotes; 409 if it is another one now.",
     ),
 ]

@@ -107,6 +107,13 @@ def test_request_ids_are_echoed_if_they_are_some(service: ControlPlane) -> None:
         assert re.fullmatch(r"[0-9a-f]{24}", strange)
 
 
+def test_no_answer_is_kept_or_taken_for_something_else(service: ControlPlane) -> None:
+    with service.client("") as client:
+        for path in ("/ok", "/docs", "/v2/deployments", "/nowhere"):
+            headers = client.get(path).headers
+            assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
 def test_log_lines_say_who_asked_for_what_and_no_more(place: Place) -> None:
     place.admin.get(
         "/v2/deployments?name=do-not-log-me",

@@ -76,6 +76,13 @@ def test_the_way_of_the_stock_client(place: Place) -> None:
     assert place.claim()["claims"][0]["public"]["revision"]["source_sha256"] == sha256
 
 
+def test_an_address_is_the_one_that_the_client_used(place: Place) -> None:
+    path = f"/v2/deployments/{place.create_empty()['id']}/upload-url"
+    behind = {"Host": "agents.test", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
+    given = place.admin.post(path, headers=behind).json()
+    assert given["upload_url"].startswith("https://agents.test/api-host/v2/uploads/")
+
+
 def test_an_upload_url_is_for_sources_only(place: Place) -> None:
     answer = place.admin.post(f"/v2/deployments/{place.create()['id']}/upload-url")
     assert answer.status_code == 400
