@@ -16,6 +16,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._wire import 
 from ansible_collections.selfhosted.langgraph.services.control_plane.answers import Json
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations import work as operations
 from ansible_collections.selfhosted.langgraph.services.control_plane.routing import Routes
+from ansible_collections.selfhosted.langgraph.services.control_plane.schemas import claims
 from ansible_collections.selfhosted.langgraph.services.control_plane.schemas import work as schemas
 from ansible_collections.selfhosted.langgraph.services.control_plane.service import perform, service_of
 
@@ -44,7 +45,7 @@ def check_protocol(protocol: int | None) -> None:
         )
 
 
-@ROUTES.on("POST", "/v2/work/claim", operations.claim_work, schemas.Claims, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/claim", operations.claim_work, claims.Claims, errors=_ERRORS, has_body=True)
 async def claim_work(request: Request, body: schemas.ClaimRequest, protocol: Protocol = None) -> Response:
     """Named deployments, or what is due; waits for it up to ``wait_seconds``."""
     check_protocol(protocol)

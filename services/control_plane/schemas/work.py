@@ -57,21 +57,6 @@ class ClaimRequest(Asked):
     wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT, allow_inf_nan=False)] = 0
 
 
-class Claims(Answer):
-    """What was claimed. ``suspects``: owners on the same host of whom the client can see whether they are dead."""
-
-    protocol: int
-    claims: list[ClaimAnswer]
-    suspects: list[dict[str, Any]]
-
-
-class ClaimAnswer(Answer):
-    """A claim: ``public`` may be shown, ``private`` holds secrets."""
-
-    public: dict[str, Any]
-    private: dict[str, Any]
-
-
 class _OfClaim(Asked):
     claim_id: Uuid
     epoch: _Epoch
