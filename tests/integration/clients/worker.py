@@ -76,4 +76,11 @@ class Worker:
         return Work(self._client, answer["claims"][0])
 
     def close(self) -> None:
+        """Hang up."""
         self._client.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
