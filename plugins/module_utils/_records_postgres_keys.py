@@ -164,7 +164,7 @@ class KeyRecords(PostgresBase):
         return found["id"] if found else None
 
     def _create_key(self, after: Mapping[str, Any], listener_id: Any) -> str:
-        prefix = "lgcp_" + "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(8))
+        prefix = "lgcp_" + "".join(secrets.choice(_PREFIX_ALPHABET) for _place in range(8))
         key = f"{prefix}_{secrets.token_urlsafe(32)}"
         made = self.one(
             "insert into control_plane.api_keys (id, workspace_id, name, prefix, hash, role, permissions, listener_id, "

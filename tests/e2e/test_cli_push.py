@@ -90,7 +90,7 @@ def test_an_image_goes_to_the_registry_of_the_control_plane(
     for number in (1, 2):
         call = cli.start("deploy", "--no-input", "--name", "chat", "--image", image, cwd=project)
         work = worker.claim()
-        repository, _, digest = work.public["revision"]["image_uri"].partition("@")
+        repository, _at, digest = work.public["revision"]["image_uri"].partition("@")
         name = repository.removeprefix(f"{registry.address}/")
         assert name == (f"agents/{work.public['deployment']['slug']}" if cli.version != OLDEST else "agents/chat")
         assert digest == registry.digest(name, "latest")

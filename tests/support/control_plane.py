@@ -43,7 +43,8 @@ def environment(dsn: str, key_file: Path | str, **settings: Any) -> dict[str, st
 
 def command(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the service to its end."""
-    return subprocess.run([sys.executable, "-m", MODULE, *words], env=dict(env), capture_output=True, text=True)
+    argv = [sys.executable, "-m", MODULE, *words]
+    return subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
 
 
 class ControlPlane:

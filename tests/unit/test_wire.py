@@ -189,7 +189,7 @@ ERRORS = [error for error in vars(_errors).values() if isinstance(error, type) a
 def test_an_error_comes_back(kind: type[RecordsError]) -> None:
     body = through_json(_wire.error_to_wire(kind("This is so; do that.", names=["a"], nothing=None)))
     error = _wire.error_from_wire(400, body)
-    assert type(error) is kind or kind is RecordsError
+    assert error.__class__ is kind or kind is RecordsError
     assert str(error) == "This is so; do that."
     assert error is not None
     assert error.extra["names"] == ["a"]
@@ -223,7 +223,7 @@ def test_the_contracts_text_stands_beside_our_sentence() -> None:
 )
 def test_answers_of_others(status: int, body: Any, kind: type[RecordsError], text: str) -> None:
     error = _wire.error_from_wire(status, body)
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert str(error) == text
 
 

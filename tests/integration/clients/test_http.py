@@ -120,7 +120,7 @@ def test_a_bulk_delete_tells_what_became_of_each(team: Team) -> None:
     assert rest.status_code == 200
     assert team.http.get("/v2/deployments").json()["resources"] == []
     assert team.http.delete("/v2/deployments", params={"deployment_ids": made}).status_code == 404
-    many = {"deployment_ids": [str(uuid.uuid4()) for _ in range(101)]}
+    many = {"deployment_ids": [str(uuid.uuid4()) for _number in range(101)]}
     assert team.http.delete("/v2/deployments", params=many).status_code == 422
 
 

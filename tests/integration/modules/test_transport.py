@@ -141,7 +141,7 @@ def fails(records: HttpRecords, kind: type[RecordsError]) -> str:
     """Asking fails with this kind of error."""
     with pytest.raises(RecordsError) as caught:
         records.deployments()
-    assert type(caught.value) is kind
+    assert caught.type is kind
     return sentence(caught.value, records.transport.url)
 
 
