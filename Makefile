@@ -16,7 +16,7 @@ help: ## list the targets
 	  printf '  make %-16s %s\n' "$$name" "$$text"; done
 	@for layer in $(LAYERS); do printf '  make %-16s %s\n' "test-$$layer" "one layer of the tests"; done
 
-quickstart: ## a whole stack of your own user: Postgres, Redis, records, one served deployment
+quickstart: ## a whole stack of your own user: Postgres, Redis, control plane, one served deployment
 	@test -n "$(PYTHON)" && "$(PYTHON)" -B scripts/quickstart up
 
 quickstart-down: ## stop the quickstart's stack; PURGE=1 also removes all that it made, .venv too
