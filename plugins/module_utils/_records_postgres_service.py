@@ -2,14 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Statements that only the service of the control plane needs: values of many secrets at once, single chunks of a
-source, whose claim a claim is."""
+source, where work is due."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres import PostgresRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import Row
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import text_id
+
+if TYPE_CHECKING:
+    import psycopg
 
 _SECRETS = {
     "deployment": (
@@ -22,6 +27,14 @@ _SECRETS = {
         "and r.workspace_id = %s"
     ),
 }
+
+_DUE_PLACES = """
+select distinct workspace_id, null::uuid as listener_id from control_plane.deployments
+where listener_id is null and claimable_at <= statement_timestamp()
+union all
+select distinct workspace_id, listener_id from control_plane.deployments
+where listener_id is not null and claimable_at <= statement_timestamp()
+"""
 
 
 def secrets_of(
@@ -38,6 +51,12 @@ def secrets_of(
             for record_id, values in found.items():
                 records.audit("reveal", kind, record_id, names[record_id], None, {"secrets": sorted(values)})
         return found
+
+
+def due_places(connection: psycopg.Connection[Row]) -> list[tuple[str, str | None]]:
+    """Where something is due: workspaces, each with one of its listeners or none."""
+    rows = connection.execute(_DUE_PLACES)  # in two parts: each of them has an index
+    return [(str(row["workspace_id"]), text_id(row["listener_id"])) for row in rows]
 
 
 def source_chunk(records: PostgresRecords, sha256: str, number: int) -> bytes | None:

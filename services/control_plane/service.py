@@ -14,13 +14,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 from starlette.requests import Request
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_service import due_places
 from ansible_collections.selfhosted.langgraph.services.control_plane.context import Caller, Context
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import Database
 from ansible_collections.selfhosted.langgraph.services.control_plane.identity import Identities
 from ansible_collections.selfhosted.langgraph.services.control_plane.metrics import Metrics
 from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
 from ansible_collections.selfhosted.langgraph.services.control_plane.uploads import Receiver
-from ansible_collections.selfhosted.langgraph.services.control_plane.wakeups import Wakeups
+from ansible_collections.selfhosted.langgraph.services.control_plane.wakeups import Place, Wakeups
 
 TIDY_EVERY = 3600.0  # seconds
 P = ParamSpec("P")
@@ -35,7 +36,7 @@ class Service:
         self.metrics = Metrics()
         self.database = Database(settings)
         self.identities = Identities(self.database)
-        self.wakeups = Wakeups(settings.listen_dsn or settings.dsn, self.identities.forget)
+        self.wakeups = Wakeups(settings.listen_dsn or settings.dsn, self.identities.forget, self._due_places)
         self.receiver = Receiver()
         self._tidying: asyncio.Task[None] | None = None
         self.metrics.gauge("waiting_polls", "Polls that wait for work.", lambda: self.wakeups.waiting)
@@ -49,6 +50,9 @@ class Service:
         await self.database.start()
         self.wakeups.start()
         self._tidying = asyncio.create_task(self._tidy())
+
+    async def _due_places(self) -> list[Place]:
+        return await self.database.call(due_places)
 
     async def _tidy(self) -> None:
         """Remove figures that are old, now and then; each instance does, at a time of its own."""

@@ -6,7 +6,8 @@
 A poll waits for a place: a workspace, and one of its listeners or none. A NOTIFY about that place wakes one of its
 polls; that one claims, and if it got something and more may be there it wakes the next one, so that any number that
 waits costs as many claims as there is work. Work becomes due by time as well (leases run out), and a NOTIFY may be
-lost: each place with polls is looked at every few seconds by one of them, and more often while nothing is heard.
+lost: every few seconds, and more often while nothing is heard, one statement asks for all who wait where anything is
+due.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import psycopg
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError, RecordsUnavailable
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import CHANNEL, KEYS_CHANNEL
 from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import connection_string
 
 T = TypeVar("T")
 Place = tuple[str, str | None]  # workspace, listener
+Alive = Callable[[], Awaitable[bool]]
 
 LOOK_EVERY, LOOK_EVERY_DEAF = 5.0, 1.0
 _CONNECT_AGAIN = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -38,6 +40,7 @@ class _Waiters:
 
     def __init__(self) -> None:
         self.queue: deque[asyncio.Future[bool]] = deque()
+        self.alive: dict[asyncio.Future[bool], Alive] = {}
         self.users, self.calls = 0, 0
 
     def wake_one(self) -> None:
@@ -52,9 +55,11 @@ class _Waiters:
 class Wakeups:
     """Polls that wait for work."""
 
-    def __init__(self, dsn: str, keys_changed: Callable[[], None]) -> None:
+    def __init__(
+        self, dsn: str, keys_changed: Callable[[], None], due_places: Callable[[], Awaitable[Iterable[Place]]]
+    ) -> None:
         self._dsn = connection_string(dsn)
-        self._keys_changed = keys_changed
+        self._keys_changed, self._due_places = keys_changed, due_places
         self._places: dict[Place, _Waiters] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.hears = False
@@ -89,7 +94,7 @@ class Wakeups:
         seconds: float,
         attempt: Callable[[], Awaitable[T]],
         got: Callable[[T], bool],
-        alive: Callable[[], Awaitable[bool]],
+        alive: Alive,
     ) -> T:
         """Try now, and again whenever there may be something, until ``got`` or the time is over; gives the last try.
 
@@ -120,7 +125,7 @@ class Wakeups:
                     return result
                 if calls != waiters.calls:
                     continue  # something came while this one was looking
-                if not await self._wait(waiters, left):
+                if not await self._wait(waiters, left, alive):
                     return result
                 if not await alive():
                     waiters.wake_one()
@@ -130,11 +135,12 @@ class Wakeups:
             if not waiters.users:
                 self._places.pop(place, None)
 
-    async def _wait(self, waiters: _Waiters, seconds: float) -> bool:
+    async def _wait(self, waiters: _Waiters, seconds: float, alive: Alive) -> bool:
         """Whether this one was woken in time."""
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         timer = asyncio.get_running_loop().call_later(seconds, _end, waiter)
         waiters.queue.append(waiter)
+        waiters.alive[waiter] = alive
         self.waiting += 1
         try:
             return await waiter
@@ -145,13 +151,33 @@ class Wakeups:
         finally:
             self.waiting -= 1
             timer.cancel()
+            del waiters.alive[waiter]
             if waiter in waiters.queue:
                 waiters.queue.remove(waiter)
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY if self.hears else LOOK_EVERY_DEAF)
-            for waiters in list(self._places.values()):
+            await self._wake_due()
+            await self._end_gone()
+
+    async def _end_gone(self) -> None:
+        """Let nobody wait for whom nobody waits any more."""
+        for waiters in list(self._places.values()):
+            for waiter, alive in list(waiters.alive.items()):
+                if not waiter.done() and not await alive():
+                    _end(waiter)
+
+    async def _wake_due(self) -> None:
+        if not self._places:
+            return
+        try:
+            due = await self._due_places()
+        except RecordsError:
+            return  # the next look finds it
+        for place in due:
+            waiters = self._places.get(place)
+            if waiters is not None:
                 waiters.wake_one()
 
     # -- hearing -----------------------------------------------------------------------------------------------------
@@ -166,14 +192,15 @@ class Wakeups:
                     failures, self.hears = 0, True
                     # What was said while nobody listened.
                     self._keys_changed()
-                    for waiters in list(self._places.values()):
-                        waiters.wake_one()
+                    await self._wake_due()
                     await self._hear(connection)
             except psycopg.Error:
                 if self.hears:
                     logs.LOGGER.warning("the connection that hears of new work is lost; looking every second meanwhile")
             except OSError:
                 pass
+            except Exception:  # noqa: BLE001 - whatever it is: a service that hears nothing any more is worse
+                logs.LOGGER.exception("the connection that hears of new work failed")
             self.hears = False
             await asyncio.sleep(_CONNECT_AGAIN[min(failures, len(_CONNECT_AGAIN) - 1)])
             failures += 1
@@ -190,10 +217,9 @@ class Wakeups:
     def _woken(self, payload: str) -> None:
         try:
             event = json.loads(payload)
-            place = (event["workspace"], event["listener"])
+            waiters = self._places.get((event["workspace"], event["listener"]))
         except (ValueError, KeyError, TypeError):
-            return
-        waiters = self._places.get(place)
+            return  # whoever may use the database may say what they like
         if waiters is not None:
             waiters.wake_one()
 
