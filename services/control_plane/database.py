@@ -37,7 +37,7 @@ Connection = psycopg.Connection[DictRow]
 
 WAIT_FOR_PLACE = 3.0  # seconds
 WAIT_FOR_CONNECTION, WAIT_WHILE_DOWN = 2.0, 0.2
-QUEUE_PER_PLACE = 40  # how many may wait for each place
+QUEUE_PER_PLACE = 100  # how many may wait for each place
 _PREPARE_AGAIN = 1.0
 _CONNECTION = {
     "connect_timeout": "5",

@@ -9,6 +9,7 @@ about keys makes the service forget.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import time
@@ -37,11 +38,14 @@ class Identities:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
+        # Of many requests with one key that come at once, one looks it up for all.
+        self._looking: dict[bytes, asyncio.Task[Identity]] = {}
         self._age = 0
 
     def forget(self) -> None:
         """Look up every key anew."""
         self._known.clear()
+        self._looking.clear()
         self._age += 1
 
     async def caller(self, scope: Scope) -> Caller:
@@ -61,7 +65,14 @@ class Identities:
         found = self._known.get(place)
         if found is not None and found[0] > time.monotonic():
             return found[1]
-        crypt, age = self._database.crypt, self._age
+        looking = self._looking.get(place)
+        if looking is None:
+            looking = self._looking[place] = asyncio.create_task(self._look_up(place, key, workspace, self._age))
+            looking.add_done_callback(lambda done: self._ended(place, done))
+        return await asyncio.shield(looking)
+
+    async def _look_up(self, place: bytes, key: str, workspace: str | None, age: int) -> Identity:
+        crypt = self._database.crypt
         identity = await self._database.call(lambda connection: authenticate(connection, crypt, key, workspace))
         if age == self._age:  # else keys were changed while this one was looked up
             self._known[place] = (time.monotonic() + REMEMBERED_SECONDS, identity)
@@ -70,11 +81,17 @@ class Identities:
                 self._known.popitem(last=False)
         return identity
 
+    def _ended(self, place: bytes, done: asyncio.Task[Identity]) -> None:
+        if self._looking.get(place) is done:
+            del self._looking[place]
+        if not done.cancelled():
+            done.exception()  # whoever asked has heard of it, or has gone
+
 
 def _key_of(scope: Scope) -> str:
     key = header(scope, b"x-api-key")
     if not key:
-        kind, _, value = (header(scope, b"authorization") or "").partition(" ")
+        kind, _blank, value = (header(scope, b"authorization") or "").partition(" ")
         key = value.strip() if kind.lower() == "bearer" else ""
     if not key:
         raise AuthenticationError("The API key is missing; send it in the header X-Api-Key.")

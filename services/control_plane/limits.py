@@ -115,6 +115,14 @@ class Request:
         except (TimeoutError, BodyTooSlow):
             return
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client has closed its connection, as far as uvicorn knows. ASGI's own way to ask is to wait for
+        it, which is no way to ask for hundreds who wait.
+        """
+        cycle = getattr(self._receive, "__self__", None)
+        return bool(getattr(cycle, "disconnected", False))
+
     def unread(self) -> bool:
         """Whether part of a body that was refused is left in the connection, so that nothing can follow in it."""
         return self._more and self._size > self.max_body

@@ -28,7 +28,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.database im
 
 T = TypeVar("T")
 Place = tuple[str, str | None]  # workspace, listener
-Alive = Callable[[], Awaitable[bool]]
+Alive = Callable[[], bool]
 
 LOOK_EVERY, LOOK_EVERY_DEAF = 5.0, 1.0
 _CONNECT_AGAIN = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -127,7 +127,7 @@ class Wakeups:
                     continue  # something came while this one was looking
                 if not await self._wait(waiters, left, alive):
                     return result
-                if not await alive():
+                if not alive():
                     waiters.wake_one()
                     return result
         finally:
@@ -159,13 +159,13 @@ class Wakeups:
         while True:
             await asyncio.sleep(LOOK_EVERY if self.hears else LOOK_EVERY_DEAF)
             await self._wake_due()
-            await self._end_gone()
+            self._end_gone()
 
-    async def _end_gone(self) -> None:
+    def _end_gone(self) -> None:
         """Let nobody wait for whom nobody waits any more."""
         for waiters in list(self._places.values()):
             for waiter, alive in list(waiters.alive.items()):
-                if not waiter.done() and not await alive():
+                if not alive():
                     _end(waiter)
 
     async def _wake_due(self) -> None:

@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from fastapi import Header
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import ProtocolTooOld
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import ProtocolTooOld, RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._wire import WORK_PROTOCOL
+from ansible_collections.selfhosted.langgraph.services.control_plane import answers
 from ansible_collections.selfhosted.langgraph.services.control_plane.answers import Json
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations import work as operations
 from ansible_collections.selfhosted.langgraph.services.control_plane.routing import Routes
@@ -50,23 +52,41 @@ async def claim_work(request: Request, body: schemas.ClaimRequest, protocol: Pro
     """Named deployments, or what is due; waits for it up to ``wait_seconds``."""
     check_protocol(protocol)
     asked = {key: value for key, value in body.given().items() if value is not None}
-
-    async def attempt() -> dict[str, Any]:
-        return await perform(request, operations.claim_work, asked)
-
     if not body.wait_seconds or body.deployments is not None or body.preview:
-        return Json(await attempt())
-    place = await perform(request, operations.find_place, body.listener)
-    wakeups = service_of(request).wakeups
+        return Json(await perform(request, operations.claim_work, asked))
+    return Poll(body.wait_seconds, asked)
 
-    async def alive() -> bool:
-        return not await request.is_disconnected()
 
-    answer = await wakeups.until(place, body.wait_seconds, attempt, lambda found: bool(found["claims"]), alive)
-    if answer["claims"] and await request.is_disconnected():
-        # Nobody is there to work on it: somebody else may at once.
-        await perform(request, operations.release_work, answer["claims"])
-    return Json(answer)
+class Poll(Response):
+    """An answer that is found while it is sent: what the request was read with is given back before the waiting."""
+
+    def __init__(self, seconds: float, asked: dict[str, Any]) -> None:
+        super().__init__()
+        self._seconds, self._asked = seconds, asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Response
+        try:
+            answer = Json(await self._claims(Request(scope, receive)))
+        except RecordsError as failure:
+            answer = answers.error(failure)
+        await answer(scope, receive, send)
+
+    async def _claims(self, request: Request) -> dict[str, Any]:
+        async def attempt() -> dict[str, Any]:
+            return await perform(request, operations.claim_work, self._asked)
+
+        frame = request.scope["control_plane"]
+
+        place = await perform(request, operations.find_place, self._asked.get("listener"))
+        wakeups = service_of(request).wakeups
+        found = await wakeups.until(
+            place, self._seconds, attempt, lambda made: bool(made["claims"]), lambda: not frame.gone
+        )
+        if found["claims"] and frame.gone:
+            # Nobody is there to work on it: somebody else may at once.
+            await perform(request, operations.release_work, found["claims"])
+        return found
 
 
 @ROUTES.on("POST", "/v2/work/renew", operations.renew_claim, schemas.Renewed, errors=_ERRORS, has_body=True)

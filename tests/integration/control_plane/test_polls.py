@@ -177,6 +177,27 @@ def test_words_that_mean_nothing_wake_nobody_for_long(place: Place, database: st
                     [f'{{"workspace": "{place.id}", "listener": null, "deployment": "x", "event": "y"}}'],
                 )
             assert (await waiting)[1] == []
+            # It hears as well as before.
+            heard = asyncio.create_task(poll(client))
+            await until_waiting(place.service, 1)
+            await asyncio.to_thread(place.create)
+            created = time.monotonic()
+            answered, claims = await heard
+            assert len(claims) == 1
+            assert answered - created < 1
+
+    asyncio.run(run())
+
+
+def test_clients_that_have_gone_are_forgotten(place: Place) -> None:
+    async def run() -> None:
+        async with client_of(place) as client:
+            gone = [asyncio.create_task(poll(client, 50)) for _number in range(5)]
+            await until_waiting(place.service, 5)
+            for task in gone:
+                task.cancel()
+            await asyncio.gather(*gone, return_exceptions=True)
+            await until_waiting(place.service, 0)
 
     asyncio.run(run())
 
