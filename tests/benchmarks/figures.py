@@ -1,7 +1,8 @@
 # Copyright (c) 2026, selfhosted.langgraph contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a benchmark gives: a ratio of two things measured by turns in one run, against its target."""
+"""What a benchmark gives: a ratio of two things measured by turns in one run (or one thing in the unit that its name
+says), against its target."""
 
 from __future__ import annotations
 
@@ -16,19 +17,23 @@ from collections.abc import Callable, Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One row of the table. ``ratio`` None: it could not be measured, ``detail`` says why."""
+    """One row of the table. ``ratio`` None: it could not be measured, ``detail`` says why. ``least``: the target is the
+    least that is wanted, not the most.
+    """
 
     name: str
     target: float
     ratio: float | None
     detail: str
+    least: bool = False
 
     @property
     def verdict(self) -> str:
         """Whether the target is reached."""
         if self.ratio is None:
             return "not measured"
-        return "reached" if self.ratio <= self.target else "missed"
+        reached = self.ratio >= self.target if self.least else self.ratio <= self.target
+        return "reached" if reached else "missed"
 
 
 def by_turns(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
@@ -69,7 +74,9 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [("Figure", "Target", "Measured", "", "Detail")]
     for figure in figures:
         ratio = "-" if figure.ratio is None else f"{figure.ratio:.2f}"
-        rows.append((figure.name, f"<= {figure.target:g}", ratio, figure.verdict, figure.detail))
+        rows.append(
+            (figure.name, f"{'>=' if figure.least else '<='} {figure.target:g}", ratio, figure.verdict, figure.detail)
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = []
     for number, row in enumerate(rows):
