@@ -20,7 +20,7 @@ CANARY = "canary-value-8c1f"
 
 
 def current(**changes: Any) -> dict[str, Any]:
-    base = {
+    base: dict[str, Any] = {
         "name": "chat",
         "display_name": None,
         "source": "internal_source",
