@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Migration(NamedTuple):
-    """One step: ``sql`` runs in a transaction of its own."""
+    """One step; steps that are missing run in one transaction."""
 
     version: int
     minimum_code: int
@@ -76,19 +76,17 @@ def read_status(connection: psycopg.Connection[Any]) -> SchemaStatus:
 
 
 def migrate(connection: psycopg.Connection[Any], where: str) -> list[int]:
-    """Apply what is missing, each in a transaction under an advisory lock; gives the versions applied.
+    """Apply what is missing, all of it or nothing, under an advisory lock; gives the versions applied.
 
     Several at once are safe: the later ones wait and find nothing to do. A schema newer than the code is left alone.
     """
     applied: list[int] = []
-    for migration in MIGRATIONS:
-        with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
-            status = read_status(connection)
-            if status["version"] >= CODE_VERSION:
-                if status["minimum_code"] > CODE_VERSION:
-                    check(status, where)
-                break
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
+        status = read_status(connection)
+        if status["minimum_code"] > CODE_VERSION:
+            check(status, where)
+        for migration in MIGRATIONS:
             if status["version"] >= migration.version:
                 continue
             cursor.execute(migration.sql)

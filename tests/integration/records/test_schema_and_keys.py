@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migration_1
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import generate_key
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
     EncryptionKeyError,
@@ -23,6 +24,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
     SchemaTooNew,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._migrations import CODE_VERSION
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import DEFAULT_WORKSPACE_ID
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
 from tests.support.postgres import PASSWORD, PostgresServer, running_postgres
@@ -30,6 +32,10 @@ from tests.support.postgres import PASSWORD, PostgresServer, running_postgres
 from .conftest import OWNER, Backstage, claim, create, key_of, update
 
 CANARY = "canary-value-8c1f"
+_DRAFT_OF_1 = (
+    '{"repo_ref": null, "image_uri": null, "langgraph_config_path": "langgraph.json", "resource_spec": {}, '
+    '"env": {"A": "1"}, "flavour": "langgraph", "api_version": null, "source_sha256": null, "secret_names": []}'
+)
 
 # -- schema ------------------------------------------------------------------------------------------------------------
 
@@ -49,6 +55,38 @@ def test_migrate(empty_database: str, key_file: Path) -> None:
     again = records.migrate()
     assert (again["changed"], again["applied"]) == (False, [])
     assert [workspace["name"] for workspace in records.workspaces()] == ["default"]
+    records.close()
+
+
+def test_records_of_schema_1_go_on(empty_database: str, key_file: Path) -> None:
+    """A draft and a revision as code of version 1 wrote them."""
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute(_migration_1.SQL)
+        connection.execute("insert into control_plane.schema_info (version, minimum_code) values (1, 1)")
+        connection.execute(
+            "insert into control_plane.deployments (id, workspace_id, name, slug, source, status, draft) values "
+            "('00000000-0000-4000-8000-0000000000d1', %(w)s, 'draft', 'draft-1', 'internal_source', 'UNUSED', %(draft)s), "
+            "('00000000-0000-4000-8000-0000000000d2', %(w)s, 'chat', 'chat-1', 'external_docker', 'READY', null)",
+            {"w": DEFAULT_WORKSPACE_ID, "draft": _DRAFT_OF_1},
+        )
+        connection.execute(
+            "insert into control_plane.revisions (id, workspace_id, deployment_id, number, kind, author, status, image_uri, "
+            "resource_spec, env, secret_names, flavour) values ('00000000-0000-4000-8000-0000000000e1', %s, "
+            "'00000000-0000-4000-8000-0000000000d2', 1, 'create', 'alice', 'DEPLOYED', 'r.test/x:1', '{}', '{}', '{}', 'image')",
+            [DEFAULT_WORKSPACE_ID],
+        )
+        connection.execute(
+            "update control_plane.deployments set latest_revision_id = '00000000-0000-4000-8000-0000000000e1' "
+            "where name = 'chat'"
+        )
+    records = open_records({"dsn": empty_database, "encryption_key_file": str(key_file)})
+    assert records.migrate()["applied"] == list(range(2, CODE_VERSION + 1))
+    draft, chat = records.deployment("draft"), records.deployment("chat")
+    assert draft is not None
+    assert chat is not None
+    assert (draft["env"], draft["secret_references"], draft["shareable"]) == ({"A": "1"}, [], False)
+    assert (chat["secret_references"], chat["source_config"]["install_command"]) == ([], None)
+    assert update(records, "chat", env={"B": "2"})["number"] == 2
     records.close()
 
 
