@@ -65,14 +65,16 @@ def test_records_of_schema_1_go_on(empty_database: str, key_file: Path) -> None:
         connection.execute("insert into control_plane.schema_info (version, minimum_code) values (1, 1)")
         connection.execute(
             "insert into control_plane.deployments (id, workspace_id, name, slug, source, status, draft) values "
-            "('00000000-0000-4000-8000-0000000000d1', %(w)s, 'draft', 'draft-1', 'internal_source', 'UNUSED', %(draft)s), "
+            "('00000000-0000-4000-8000-0000000000d1', %(w)s, 'draft', 'draft-1', 'internal_source', 'UNUSED', "
+            "%(draft)s), "
             "('00000000-0000-4000-8000-0000000000d2', %(w)s, 'chat', 'chat-1', 'external_docker', 'READY', null)",
             {"w": DEFAULT_WORKSPACE_ID, "draft": _DRAFT_OF_1},
         )
         connection.execute(
-            "insert into control_plane.revisions (id, workspace_id, deployment_id, number, kind, author, status, image_uri, "
-            "resource_spec, env, secret_names, flavour) values ('00000000-0000-4000-8000-0000000000e1', %s, "
-            "'00000000-0000-4000-8000-0000000000d2', 1, 'create', 'alice', 'DEPLOYED', 'r.test/x:1', '{}', '{}', '{}', 'image')",
+            "insert into control_plane.revisions (id, workspace_id, deployment_id, number, kind, author, status, "
+            "image_uri, resource_spec, env, secret_names, flavour) values ('00000000-0000-4000-8000-0000000000e1', "
+            "%s, '00000000-0000-4000-8000-0000000000d2', 1, 'create', 'alice', 'DEPLOYED', 'r.test/x:1', '{}', '{}', "
+            "'{}', 'image')",
             [DEFAULT_WORKSPACE_ID],
         )
         connection.execute(
