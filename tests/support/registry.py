@@ -40,10 +40,12 @@ def program() -> Path | None:
     unpacked = HOME / "usr" / "bin" / "docker-registry"
     if not unpacked.exists() and shutil.which("apt-get") and shutil.which("dpkg-deb"):
         HOME.mkdir(parents=True, exist_ok=True)
-        got = subprocess.run(
-            ["apt-get", "-q", "download", "docker-registry"], cwd=HOME, capture_output=True, check=False
-        )
-        for package in HOME.glob("docker-registry_*.deb") if got.returncode == 0 else ():
+        # an index may be old or absent; only root may renew it
+        for words in (["download", "docker-registry"], ["update"], ["download", "docker-registry"]):
+            got = subprocess.run(["apt-get", "-q", *words], cwd=HOME, capture_output=True, check=False)
+            if got.returncode == 0 and words[0] == "download":
+                break
+        for package in HOME.glob("docker-registry_*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, HOME], check=True)
             package.unlink()
     return unpacked if unpacked.exists() else None
