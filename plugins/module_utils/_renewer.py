@@ -133,9 +133,11 @@ def serve(open_records: Open | None, leases: Sequence[Lease], watch: Watch, tell
                 break
             kept = [lease for lease in kept if os.path.exists(lease.claim_file)]
     finally:
-        if kept and open_records is not None:
-            release(open_records, kept)
-        for lease in kept:
+        # What the playbook released itself has no file any more.
+        left = [lease for lease in kept if os.path.exists(lease.claim_file)]
+        if left and open_records is not None:
+            release(open_records, left)
+        for lease in left:
             remove_claim(lease.claim_file)
 
 
