@@ -123,7 +123,7 @@ api_key:
   sample:
     id: 0d2f6a1e-1f0b-4f4e-9a59-2c1d8e7f6a5b
     name: pipeline
-    prefix: lgk_Zm9vYmFy
+    prefix: lgcp_a2b3c4d5
     role: editor
     permissions: ["deployments:create", "deployments:read", "deployments:update", "listeners:read"]
     expires_at: null

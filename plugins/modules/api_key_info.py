@@ -56,7 +56,7 @@ api_keys:
     prefix:
       description: How the key begins, to tell keys apart.
       type: str
-      sample: lgk_Zm9vYmFy
+      sample: lgcp_a2b3c4d5
     role:
       description: Its role.
       type: str
