@@ -9,26 +9,42 @@ later.
 
 from __future__ import annotations
 
+from pathlib import PurePath
+from typing import Any
+
 import pytest
 from ansible.plugins.loader import init_plugin_loader
+from xdist.scheduler import LoadScopeScheduling
 
 init_plugin_loader()
 
 # Folders whose tests share what is dear to make, the longest first; everything else goes by files.
 TOGETHER = ("servers", "staging", "schemathesis", "control_plane", "clients")
+# Files that share the one systemd host of the end-to-end tests.
+SYSTEMD = ("test_load.py", "test_serving.py")
 
 
-def group_of(item: pytest.Item) -> str:
-    """What a test shares a host or a dear fixture with, if several workers run (``-n 2 --dist loadgroup``)."""
-    if item.get_closest_marker("systemd"):
+def group_of(nodeid: str) -> str:
+    """What a test shares a host or a dear fixture with, if several workers run (``-n 2``)."""
+    path = PurePath(nodeid.partition("::")[0])
+    if path.name in SYSTEMD and path.parent.name == "e2e":
         return "systemd"
-    folder = item.path.parent.name
-    return folder if folder in TOGETHER else f"{folder}/{item.path.name}"
+    return path.parent.name if path.parent.name in TOGETHER else str(path)
 
 
-@pytest.hookimpl(tryfirst=True)
+class Groups(LoadScopeScheduling):
+    """Hands out groups as a whole, in the order of the collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """The scheduler of several workers."""
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups of tests, the longest first, so that no worker is left with one at the end."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: TOGETHER.index(group_of(item)) if group_of(item) in TOGETHER else len(TOGETHER))
+    order = {name: place for place, name in enumerate((*TOGETHER, "systemd"))}
+    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
