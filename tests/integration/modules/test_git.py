@@ -168,8 +168,8 @@ def test_a_revision_is_the_commit_that_was_fetched_first(
         names = archive.getnames()
     assert {"graph.py", "kept.txt", "langgraph.json"} <= set(names)
     assert not any(name.startswith(".git/") for name in names)
-    head, old_head = repository.commit("graph = 3\n"), repository.head
-    repository.head = head
+    old_head = repository.head
+    repository.head = repository.commit(f"graph = 3  # after {old_head}\n")
     again = ok("work_claim", deployments=["chat"], takeover=True)["claims"][0]
     assert again["revision"]["repo_commit_sha"] == old_head
     result = ok("work_source", claim_file=again["claim_file"])
