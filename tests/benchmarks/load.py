@@ -87,7 +87,7 @@ def by_turns_of(places: list[tuple[int, list[bytes]]], count: int) -> list[list[
 
     async def work() -> list[list[float]]:
         connections = [await Connection.open(port) for port, _requests in places]
-        taken: list[list[float]] = [[] for _ in places]
+        taken: list[list[float]] = [[] for _number in places]
         for number in range(count):
             order = range(len(places)) if number % 2 else reversed(range(len(places)))
             for index in order:
