@@ -138,6 +138,14 @@ def list_speed(large: ControlPlane, small: ControlPlane, rounds: int) -> Figure:
     return Figure(f"p95 of list at {LARGE:,} deployments x 10 revisions / at {SMALL}", 1.3, p95[0] / p95[1], detail)
 
 
+async def until_waiting(plane: ControlPlane, count: int) -> None:
+    """Until so many polls wait, as the service itself says; after a minute it is an error."""
+    wanted = f"control_plane_waiting_polls {float(count)}"
+    async with asyncio.timeout(60), httpx.AsyncClient() as client:
+        while wanted not in (await client.get(f"{plane.url}/metrics")).text:
+            await asyncio.sleep(0.1)
+
+
 def memory(plane: ControlPlane) -> list[Figure]:
     """Resident memory of one instance, and what waiting polls add to it."""
     seconds_of(plane.port, [asked(plane, "/v2/deployments")], 100, CONNECTIONS)
@@ -150,7 +158,7 @@ def memory(plane: ControlPlane) -> list[Figure]:
             connections.append(await Connection.open(plane.port))
             waits.append(asyncio.create_task(connections[-1].ask(poll)))
             await asyncio.sleep(RAMP)
-        await asyncio.sleep(3)
+        await until_waiting(plane, WAITING)
         assert not any(task.done() for task in waits), [task.result() for task in waits if task.done()][:1]
         size = plane.resident_memory()
         for task in waits:
@@ -223,7 +231,7 @@ async def commits(plane: ControlPlane, records: Records, others: list[str | None
     for listener in [None, *others]:
         polls.append(asyncio.create_task(poll(claim(plane, listener))))
         await asyncio.sleep(RAMP)
-    await asyncio.sleep(3)
+    await until_waiting(plane, len(polls))
     connection = await Connection.open(plane.port)
     taken = []
     for number in range(COMMITS):
