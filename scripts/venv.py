@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LISTS = {
-    "quickstart": ["runtime", "control_plane", "quickstart"],
-    "dev": ["runtime", "control_plane", "quickstart", "dev"],
+    "quickstart": ["runtime", "control_plane", "listener", "quickstart"],
+    "dev": ["runtime", "control_plane", "listener", "quickstart", "dev"],
 }
 MINIMUM = (3, 11)
 CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
