@@ -5,43 +5,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-import traceback
 from datetime import UTC, datetime
-from typing import Any
+
+from ansible_collections.selfhosted.langgraph.services.common import logs as common
 
 LOGGER = logging.getLogger("control_plane")
 _ACCESS = logging.getLogger("control_plane.access")
 
 
-class JsonFormatter(logging.Formatter):
-    """A record as a line of JSON. Of an exception: its kind and the places it passed; its text may hold values."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info and record.exc_info[0] is not None:
-            line["exception"] = record.exc_info[0].__name__
-            line["stack"] = [
-                f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])
-            ]
-        return json.dumps(line, ensure_ascii=False)
-
-
 def set_up(level: str) -> None:
     """Send all logs of the process to standard error, as JSON."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    common.set_up(level)
     # Each connection that is lent and taken back, and each that could not be made: the service says it once itself.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):

@@ -21,6 +21,7 @@ from types import FrameType
 import uvicorn
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
+from ansible_collections.selfhosted.langgraph.services.common.systemd import notify
 from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.app import create_app, framed
 from ansible_collections.selfhosted.langgraph.services.control_plane.bootstrap import check
@@ -40,15 +41,6 @@ def inherited_sockets(settings: Settings) -> list[socket.socket] | None:
         count = os.environ.get("LISTEN_FDS", "0")
         numbers = list(range(_FIRST_FD, _FIRST_FD + (int(count) if count.isdigit() else 0)))
     return [socket.socket(fileno=number) for number in numbers] or None
-
-
-def notify(state: str) -> None:
-    """Tell systemd, if it wants to know."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    if path:
-        address = "\0" + path[1:] if path.startswith("@") else path
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(state.encode(), address)
 
 
 class Server(uvicorn.Server):
