@@ -27,7 +27,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._unpack import unpack
 
 MINIMUM_PYTHON = (3, 11)
-LOCK = "ansible_collections/selfhosted/langgraph/requirements/control_plane.txt"
+LOCKS = "ansible_collections/selfhosted/langgraph/requirements"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}")
 _DRAFT = ".draft-"
 # Settings that would make another environment than the one asked for; index and proxies are the host's.
@@ -182,7 +182,7 @@ def _point(link: Path, target: str) -> None:
 
 
 def bring(releases: Releases, params: c.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:
-    """What module control_plane_release does; the task's result."""
+    """What module service_release does; the task's result."""
     name, given = params["name"], params["python"]
     release = releases.release(name)
     there = release.is_dir()
@@ -200,7 +200,8 @@ def bring(releases: Releases, params: c.Mapping[str, t.Any], check: bool) -> dic
             if not release.is_dir():
                 releases.add(name, Path(params["archive"]))
             if venv is not None and not venv.is_dir():
-                releases.add_venv(venv, release / LOCK, params["uv"], params["venv_python"], params["uv_env"] or {})
+                lock = release / LOCKS / f"{params['service']}.txt"
+                releases.add_venv(venv, lock, params["uv"], params["venv_python"], params["uv_env"] or {})
             releases.link(name, venv)
             removed = releases.choose(name, params["keep"])
     return {

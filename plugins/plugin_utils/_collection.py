@@ -16,9 +16,11 @@ from pathlib import Path
 
 import yaml
 
-#: Parts that the services import, and the list of packages that they run on.
-PARTS = ("plugins/module_utils", "services")
-LOCK = "requirements/control_plane.txt"
+#: What each service runs on beside its own code and the list of its packages; a change of anything else is no release.
+PARTS = {
+    "control_plane": ("plugins/module_utils", "services/common"),
+    "listener": ("meta", "playbooks", "plugins", "roles", "services/common"),
+}
 _BELOW = "ansible_collections/selfhosted/langgraph"
 # With these the directory wins over another `ansible_collections` that the interpreter may have on its path.
 _PACKAGES = ("ansible_collections", "ansible_collections/selfhosted", _BELOW)
@@ -33,12 +35,16 @@ class Release:
     lock_sha256: str
 
 
-def pack(collection: Path) -> Release:
-    """The services of the collection in this directory. FileNotFoundError when a part is missing."""
-    files = {f"{_BELOW}/{path.relative_to(collection).as_posix()}": path.read_bytes() for path in _files(collection)}
+def pack(collection: Path, service: str) -> Release:
+    """A service of the collection in this directory. FileNotFoundError when a part is missing."""
+    found = _files(collection, service)
+    files = {f"{_BELOW}/{path.relative_to(collection).as_posix()}": path.read_bytes() for path in found}
     files.update({f"{package}/__init__.py": b"" for package in _PACKAGES})
+    # Which collection it is, for the service and for Ansible; the whole manifest would change with every other file.
+    known = {"namespace": "selfhosted", "name": "langgraph", "version": version(collection)}
+    files[f"{_BELOW}/MANIFEST.json"] = json.dumps({"collection_info": known}).encode()
     archive = _tarball(files)
-    lock = files[f"{_BELOW}/{LOCK}"]
+    lock = files[f"{_BELOW}/{_lock(service)}"]
     content = hashlib.sha256(archive).hexdigest()[:12]
     return Release(f"{version(collection)}-{content}", archive, hashlib.sha256(lock).hexdigest())
 
@@ -46,15 +52,18 @@ def pack(collection: Path) -> Release:
 def version(collection: Path) -> str:
     """Of the collection, as its tarball (MANIFEST.json) or its checkout (galaxy.yml) says."""
     manifest = collection / "MANIFEST.json"
-    if manifest.exists():
-        found: dict[str, t.Any] = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]
-    else:
-        found = yaml.safe_load((collection / "galaxy.yml").read_text(encoding="utf-8"))
+    file = manifest if manifest.exists() else collection / "galaxy.yml"
+    text = file.read_text(encoding="utf-8")
+    found: dict[str, t.Any] = json.loads(text)["collection_info"] if file.suffix == ".json" else yaml.safe_load(text)
     return str(found["version"])
 
 
-def _files(collection: Path) -> t.Iterator[Path]:
-    for part in PARTS:
+def _lock(service: str) -> str:
+    return f"requirements/{service}.txt"
+
+
+def _files(collection: Path, service: str) -> t.Iterator[Path]:
+    for part in (*PARTS[service], f"services/{service}"):
         folder = collection / part
         if not folder.is_dir():
             raise FileNotFoundError(2, "No such directory", str(folder))
@@ -62,7 +71,7 @@ def _files(collection: Path) -> t.Iterator[Path]:
             below = path.relative_to(collection).parts
             if path.is_file() and "__pycache__" not in below and not any(name.startswith(".") for name in below):
                 yield path
-    yield collection / LOCK
+    yield collection / _lock(service)
 
 
 def _tarball(files: t.Mapping[str, bytes]) -> bytes:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TOP_FILES = {"CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"}
 TOP_FOLDERS = {"changelogs", "docs", "examples", "extensions", "meta", "playbooks", "plugins", "roles"}
 TOP_FOLDERS |= {"requirements", "services"}
+LOCKS = {"requirements/control_plane.txt", "requirements/listener.txt"}
 LEFTOVERS = ("__pycache__", ".pyc", "/tests/", "molecule", ".retry", "/fragments/", ".venv", ".git/", "_cache/")
 
 
@@ -54,7 +55,7 @@ def shipped() -> set[str]:
         for name in tracked
         if (name in TOP_FILES or name.split("/")[0] in TOP_FOLDERS)
         and not name.startswith(("extensions/molecule/", "changelogs/fragments/"))
-        and (not name.startswith("requirements/") or name == "requirements/control_plane.txt")
+        and (not name.startswith("requirements/") or name in LOCKS)
     }
 
 

@@ -237,7 +237,7 @@ def test_tested_floor_is_the_declared_one() -> None:
     assert declared == f">={str(floor.specifier).removeprefix('==').removesuffix('.*')}.0"
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "runtime", "control_plane", "quickstart", "dev", "newest"])
+@pytest.mark.parametrize("name", ["bootstrap", "runtime", "control_plane", "listener", "quickstart", "dev", "newest"])
 def test_lists_are_locked_by_hash_and_explained(name: str) -> None:
     wanted = requirements(f"requirements/{name}.in")
     lock = (ROOT / "requirements" / f"{name}.txt").read_text()

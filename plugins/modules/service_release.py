@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: control_plane_release
-short_description: Code and virtual environment of the control plane on its host
+module: service_release
+short_description: Code and virtual environment of a service on its host
 version_added: 0.1.0
 description:
-  - Brings the running collection's services to a host, with the packages of their lock, as a new release. What runs is
-    not touched; role C(langgraph_control_plane) restarts it.
+  - Brings a service of the running collection to a host, with the packages of its lock, as a new release. What runs is
+    not touched; the roles C(langgraph_control_plane) and C(langgraph_listener) restart it.
   - A release is a directory below O(dir) that never changes once it has its name. A few older ones are kept to go back.
 options:
+  service:
+    description:
+      - Which service. V(control_plane) is code alone, V(listener) brings the plugins, roles and playbooks that it runs.
+    type: str
+    choices: [control_plane, listener]
+    required: true
   dir:
     description: Directory of the releases, their environments and the link C(current).
     type: path
@@ -56,14 +62,16 @@ author:
 
 EXAMPLES = r"""
 - name: The control plane of this collection
-  selfhosted.langgraph.control_plane_release:
+  selfhosted.langgraph.service_release:
+    service: control_plane
     dir: /opt/langgraph-control-plane
     uv: /opt/langgraph-control-plane/tools/bin/uv
   register: release
 
-- name: In an environment that is there
-  selfhosted.langgraph.control_plane_release:
-    dir: /home/me/control-plane
+- name: The listener, in an environment that is there
+  selfhosted.langgraph.service_release:
+    service: listener
+    dir: /home/me/listener
     python: /home/me/venv/bin/python
 """
 
@@ -110,6 +118,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._releases imp
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "service": {"type": "str", "choices": ["control_plane", "listener"], "required": True},
             "dir": {"type": "path", "required": True},
             "collection": {"type": "path"},
             "python": {"type": "path"},

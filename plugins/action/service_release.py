@@ -12,9 +12,9 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._collection import pack
+from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._collection import PARTS, pack
 
-MODULE = "selfhosted.langgraph.control_plane_release"
+MODULE = "selfhosted.langgraph.service_release"
 OWN = Path(__file__).parent.parent.parent
 
 
@@ -29,9 +29,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         options = {name: value for name, value in self._task.args.items() if value is not None}
+        service = str(options.get("service"))
+        if service not in PARTS:
+            raise AnsibleActionFail(f"service is one of {', '.join(sorted(PARTS))}, not {service!r}.")
         collection = Path(os.path.expanduser(str(options.pop("collection", None) or OWN)))
         try:
-            release = pack(collection)
+            release = pack(collection, service)
         except OSError as error:
             raise AnsibleActionFail(
                 f"The collection {collection} cannot be packed ({error.filename}: {error.strerror}); install it anew."
