@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migration_1, _migration_2
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _migration_1, _migration_2, _migration_3
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import SchemaMissing, SchemaTooNew
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import SchemaStatus
 
@@ -28,7 +28,11 @@ class Migration(NamedTuple):
     sql: str
 
 
-MIGRATIONS = (Migration(1, 1, _migration_1.SQL), Migration(2, 1, _migration_2.SQL))
+MIGRATIONS = (
+    Migration(1, 1, _migration_1.SQL),
+    Migration(2, 1, _migration_2.SQL),
+    Migration(3, 1, _migration_3.SQL),
+)
 CODE_VERSION = MIGRATIONS[-1].version
 
 _LOCK_KEY = 0x6C67_7265_636F_7264  # any constant of our own

@@ -22,6 +22,7 @@ MASK_CHANGED = "******** (changed)"
 DEFAULT_PORT_RANGE = (22000, 22999)
 LEASE_SECONDS = 60
 RENEW_SECONDS = 20
+SEEN_SECONDS = 30  # a listener process that was seen so long ago is not there any more
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class ClaimDeployment(TypedDict):
     listener_id: str | None
     url: str | None
     skip_dump: bool
+    host: str | None  # the host of the inventory that serves it, as it was reported last
+    host_group: str | None  # where it shall be served: a group of the inventory
 
 
 class ClaimRevision(TypedDict):
@@ -101,6 +104,7 @@ class ClaimRevision(TypedDict):
     api_version: str | None
     has_lock: bool
     resource_spec: dict[str, Any]
+    attempts: int  # how often it was claimed, this time among them
 
 
 class ClaimPublic(TypedDict):
@@ -152,6 +156,25 @@ class Reported(TypedDict):
     changed: bool
 
 
+class ListenerProcess(TypedDict, total=False):
+    """A process of a listener, as it tells of itself. ``id``, ``owner`` and ``started_at`` are required."""
+
+    id: str  # a UUID of its own
+    owner: Owner
+    version: str | None
+    capacity: int  # pieces of work at once
+    started_at: str  # ISO-8601
+    work: list[dict[str, Any]]  # claim_id, deployment, revision (its number), action, step, since
+    stopping: bool  # it does not come back: it is not there any more
+
+
+class Heartbeat(TypedDict):
+    """Answer to a heartbeat. ``leader``: whether the process is the one that does what one alone has to do."""
+
+    listener: dict[str, Any]  # id, compute_id, compute_type, host_groups, workspace_id
+    leader: bool
+
+
 class Wanted(TypedDict):
     """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``...
     ``port`` fixes it.
@@ -197,8 +220,8 @@ class Records(Protocol):
         tracked_packages, flavour, api_version, image_version, shareable, route_through_gateway, deployment_tier,
         compute_tier, database_tier, url,
         listener_id, listener (its compute_id), latest_revision_id, latest_revision_number, latest_revision_status,
-        active_revision_id, active_revision_number, cause (of a failed delete), health, claim {held, owner, since,
-        until, epoch}, version, created_at, updated_at}
+        active_revision_id, active_revision_number, cause (of a failed delete), health, host, claim {held, action,
+        owner, since, until, epoch}, version, created_at, updated_at}
         """
 
     def deployments(
@@ -261,8 +284,9 @@ class Records(Protocol):
 
         {id, deployment_id, deployment, number, kind, rollback_of (a number), author, message, status, cause,
         log_tail, source, source_config{repo_url, resource_spec}, source_revision_config{...}, source_sha256, env,
-        secrets, flavour, api_version, has_lock, repo_commit_sha, timings {STATUS: time}, pinned, active (bool),
-        interrupt_requested, created_at, updated_at}; and ``lock`` (its text or None), which lists do not have.
+        secrets, flavour, api_version, has_lock, repo_commit_sha, timings {STATUS: time}, pinned, attempts,
+        active (bool), interrupt_requested, created_at, updated_at}; and ``lock`` (its text or None), which lists do
+        not have.
         """
 
     def revisions(
@@ -306,7 +330,9 @@ class Records(Protocol):
     # -- listeners, workspaces, API keys, audit ------------------------------------------------------------------
     def listener(self, name_or_id: str) -> dict[str, Any] | None:
         """{id, compute_id, compute_type, compute_config{host_groups, k8s_namespaces}, version, deployments (counted
-        up to 100), record_version, created_at, updated_at}
+        up to 100), status (online or offline), last_seen_at, capacity (of the processes that are there), processes
+        [{id, host, pid, version, capacity, work, started_at, seen_at}] (of the last day), record_version, created_at,
+        updated_at}
         """
 
     def listeners(self, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
@@ -418,7 +444,8 @@ class Records(Protocol):
         deployments None: what is due (of the listener; without one: of deployments that have none). Names, or
         ``["all"]``: those, due or not. Named ones that somebody holds raise Held unless takeover, or
         ``is_dead(owner)`` (default: ``_process.is_dead``). Unknown: NotFound. preview: reads only; no lease, no
-        change. limit: at most so many (due mode).
+        change. limit: at most so many (due mode). A revision that was claimed ``_model.MAX_ATTEMPTS`` times without
+        an end fails instead of being handed out once more.
         """
 
     def renew(self, claim_id: str, epoch: int) -> Renewed:
@@ -437,13 +464,16 @@ class Records(Protocol):
         repo_commit_sha: str | None = None,
         source_sha256: str | None = None,
         health: Mapping[str, Any] | None = None,
+        host: str | None = None,
+        retry_after: float | None = None,
         release: bool = False,
     ) -> Reported:
         """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``. None: as
         it is.
 
-        On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url and health. release
-        ends the claim (in the same transaction, after the status). StaleClaim: stop working.
+        On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url, host and health. host:
+        of the inventory, where it is applied. release ends the claim (in the same transaction, after the status);
+        retry_after: what is left to do is due again only after so many seconds. StaleClaim: stop working.
         """
 
     def place(
@@ -494,3 +524,14 @@ class Records(Protocol):
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
         """Samples {name, replica, at, value} by name and time. limit 1..10000."""
+
+    # -- listening -----------------------------------------------------------------------------------------------
+    def heartbeat(self, listener: str, process: ListenerProcess) -> Heartbeat:
+        """A process of the listener is there; to be said every few seconds (it counts for SEEN_SECONDS). listener: ""
+        means the API key's own. The leader is the process that was started first.
+        """
+
+    def served(self, listener: str) -> list[dict[str, Any]]:
+        """All deployments of the listener by name: {id, name, slug, status, url, host, host_group, active_revision_id,
+        active_revision_number, health, drift_checked_at, claimed (somebody works on it; a check does not count)}.
+        """

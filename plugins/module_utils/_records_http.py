@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import SchemaStatus
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_admin import AdminRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_listening import ListeningRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_transport import Transport
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http_work import WorkRecords
 
 
-class HttpRecords(WorkRecords, AdminRecords):
+class HttpRecords(ListeningRecords, AdminRecords):
     """Implements ``_records.Records`` over HTTP; open it with ``_records_open.open_records``."""
 
     def __init__(

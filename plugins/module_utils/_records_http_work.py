@@ -113,6 +113,8 @@ class WorkRecords(DeploymentRecords):
         repo_commit_sha: str | None = None,
         source_sha256: str | None = None,
         health: Mapping[str, Any] | None = None,
+        host: str | None = None,
+        retry_after: float | None = None,
         release: bool = False,
     ) -> Reported:
         """See ``_records.Records.report``."""
@@ -125,6 +127,8 @@ class WorkRecords(DeploymentRecords):
             "repo_commit_sha": repo_commit_sha,
             "source_sha256": source_sha256,
             "health": None if health is None else dict(health),
+            "host": host,
+            "retry_after": retry_after,
         }
         body = {key: value for key, value in told.items() if value is not None}
         answer = self._of_claim("report", claim_id, epoch, {"release": release, **body})

@@ -13,8 +13,8 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_audit import AuditRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import to_json
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_keys import KeyRecords
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_listeners import ListenerRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_logs import LogRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_processes import ProcessRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_reports import ReportRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_uploads import UploadRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_workspaces import WorkspaceRecords
@@ -51,7 +51,7 @@ _TOKENS = (
 
 
 class PostgresRecords(
-    ReportRecords, LogRecords, UploadRecords, ListenerRecords, WorkspaceRecords, KeyRecords, AuditRecords
+    ReportRecords, LogRecords, UploadRecords, ProcessRecords, WorkspaceRecords, KeyRecords, AuditRecords
 ):
     """Implements ``_records.Records`` over one connection; open it with ``_records_open.open_records``."""
 

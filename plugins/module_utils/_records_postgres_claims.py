@@ -65,8 +65,13 @@ class ClaimRecords(DeploymentRecords):
                 values["listener"] = self._listener(listener)["id"]
             lock = "" if preview else "for update of d"
             if deployments is None:
-                ids = self._due({**values, "host": owner.get("host"), "boot_id": owner.get("boot_id")}, lock, dead)
-                return self._take_all(ids[:limit], "due", owner, preview)
+                values = {**values, "host": owner.get("host"), "boot_id": owner.get("boot_id")}
+                while True:
+                    ids = self._due(values, lock, dead)
+                    taken = self._take_all(ids[:limit], "due", owner, preview)
+                    # What came to its end instead of being handed out is not due any more: look for more.
+                    if taken or preview or not ids:
+                        return taken
             ids = self._named(list(deployments), values, lock)
             if not takeover:
                 self._refuse_held(ids, dead)
@@ -163,7 +168,10 @@ class ClaimRecords(DeploymentRecords):
                 row, progress, _model.INTERRUPTED, cause="Interrupted after whoever worked on it was lost."
             )
             row = self.must(by_id, [deployment_id])
-        revision_id = None if stopped and preview else row["progress_revision_id"]
+        given_up = not stopped and not delete and self._give_up(row, preview)
+        if given_up and not preview:
+            row = self.must(by_id, [deployment_id])
+        revision_id = None if preview and (stopped or given_up) else row["progress_revision_id"]
         revision_id = revision_id or row["queued_revision_id"]
         if delete:
             revision_id = row["active_revision_id"] or row["latest_revision_id"]
@@ -179,7 +187,27 @@ class ClaimRecords(DeploymentRecords):
                 # One that somebody lost begins again.
                 begin = (_model.AWAITING_BUILD, _model.BUILDING)
                 self.move_revision(row, revision, *begin[revision["status"] == _model.AWAITING_BUILD :])
+                self.run("update control_plane.revisions set attempts = attempts + 1 where id = %s", [revision_id])
+                revision["attempts"] += 1
         return self._claim(row, revision, claim_id, reason, preview)
+
+    def _give_up(self, row: Row, preview: bool) -> bool:
+        """Let a revision fail that was claimed too often; whether it was."""
+        if row["progress_revision_id"] is None:
+            return False
+        revision = self.must_revision(row, str(row["progress_revision_id"]))
+        if revision["attempts"] < _model.MAX_ATTEMPTS:
+            return False
+        if not preview:
+            before, last = revision["status"], f" Last: {revision['cause']}" if revision["cause"] else ""
+            cause = f"Given up after {revision['attempts']} attempts: whoever worked on it was lost each time.{last}"
+            self.move_revision(row, revision, _model.fitting_failure(before), cause=cause)
+            # Whoever might still believe to work on it is fenced off.
+            self.end_claim(row, fence=True)
+            title = f"{row['name']} {revision['number']}"
+            after = {"status": revision["status"], "attempts": revision["attempts"]}
+            self.audit("give_up", "revision", str(revision["id"]), title, {"status": before}, after)
+        return True
 
     def _lease(self, row: Row, revision_id: Any, action: str, owner: Owner) -> str:
         """Write the claim, and the passwords if there are none yet; keeps the row given in step."""
@@ -249,6 +277,8 @@ class ClaimRecords(DeploymentRecords):
                     "listener_id": text_id(row["listener_id"]),
                     "url": row["url"],
                     "skip_dump": row["skip_dump"],
+                    "host": row["host"],
+                    "host_group": row["attributes"].get("k8s_namespace"),
                 },
                 "revision": _claim_revision(revision) if revision else None,
                 "keep_revisions": self._kept(row, revision),
@@ -316,4 +346,5 @@ def _claim_revision(row: Mapping[str, Any]) -> ClaimRevision:
         "api_version": row["api_version"],
         "has_lock": row["lock"] is not None,
         "resource_spec": row["resource_spec"],
+        "attempts": row["attempts"],
     }

@@ -17,7 +17,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
     NotFound,
     StaleClaim,
 )
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_sha256
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._inputs import check_sha256, check_text
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import (
     DEFAULT_PORT_RANGE,
     LEASE_SECONDS,
@@ -40,6 +40,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
 
 _CAUSE_LIMIT = 4096
 _TAIL_LIMIT = 65536
+_LONGEST_WAIT = 86400  # seconds until work is due again
 _TAIL_LINES = 100  # of a failure's tail, in the log
 
 
@@ -73,9 +74,13 @@ class ReportRecords(ClaimRecords):
         repo_commit_sha: str | None = None,
         source_sha256: str | None = None,
         health: Mapping[str, Any] | None = None,
+        host: str | None = None,
+        retry_after: float | None = None,
         release: bool = False,
     ) -> Reported:
         """See ``_records.Records.report``."""
+        check_retry(retry_after, release)
+        host = None if host is None else check_text(host, "host", limit=255)
         with self.transaction():
             row = self._claimed(claim_id, epoch)
             if row["deleted_at"] is not None:
@@ -87,8 +92,8 @@ class ReportRecords(ClaimRecords):
             else:
                 changed = self._report_built(row, {key: value for key, value in built.items() if value})
                 changed |= self._report_apply(row, status, cause, log_tail)
-            changed |= self._report_serving(row, url, health)
-            interrupted = self._end_or_renew(row, release)
+            changed |= self._report_serving(row, url, health, host)
+            interrupted = self._end_or_renew(row, release, retry_after)
             shown = self.find_revision(row, str(row["claim_revision_id"])) if row["claim_revision_id"] else None
             return {
                 "revision": revision_view(shown) if shown else None,
@@ -140,7 +145,7 @@ class ReportRecords(ClaimRecords):
             deployment=row["name"],
         )
 
-    def _end_or_renew(self, row: Row, release: bool) -> bool:
+    def _end_or_renew(self, row: Row, release: bool, retry_after: float | None) -> bool:
         """Give the claim back, or lengthen its lease; whether its holder is asked to stop."""
         now = self.must(statement(DEPLOYMENT, "where d.id = %s"), [row["id"]])
         if now["deleted_at"] is not None:
@@ -155,8 +160,8 @@ class ReportRecords(ClaimRecords):
         if now["interrupt_requested"] and now["progress_revision_id"]:
             progress = self.must_revision(now, str(now["progress_revision_id"]))
             self.move_revision(now, progress, _model.INTERRUPTED, cause="Interrupted as asked.")
-        self.end_claim(row)
-        if self.one(
+        self.end_claim(row, retry_after=retry_after or 0)
+        if not retry_after and self.one(
             "select 1 as due from control_plane.deployments where id = %s and claimable_at is not null", [row["id"]]
         ):
             self.notify(str(row["id"]), str(row["listener_id"] or "") or None, "released")
@@ -273,16 +278,19 @@ class ReportRecords(ClaimRecords):
             [revision["id"], status, row["id"]],
         )
 
-    def _report_serving(self, row: Row, url: str | None, health: Mapping[str, Any] | None) -> bool:
-        if url is None and health is None:
+    def _report_serving(
+        self, row: Row, url: str | None, health: Mapping[str, Any] | None, host: str | None = None
+    ) -> bool:
+        if url is None and health is None and host is None:
             return False
+        shown = to_json(dict(health)) if health is not None else None
         return bool(
             self.run(
                 "update control_plane.deployments set url = coalesce(%(url)s, url), health = "
-                "coalesce(%(health)s::jsonb, health), "
-                "updated_at = clock_timestamp() where id = %(id)s "
-                "and (url, health) is distinct from (coalesce(%(url)s, url), coalesce(%(health)s::jsonb, health))",
-                {"url": url, "health": to_json(dict(health)) if health is not None else None, "id": row["id"]},
+                "coalesce(%(health)s::jsonb, health), host = coalesce(%(host)s, host), "
+                "updated_at = clock_timestamp() where id = %(id)s and (url, health, host) is distinct from "
+                "(coalesce(%(url)s, url), coalesce(%(health)s::jsonb, health), coalesce(%(host)s, host))",
+                {"url": url, "health": shown, "host": host, "id": row["id"]},
             )
         )
 
@@ -366,6 +374,16 @@ class ReportRecords(ClaimRecords):
             [row["id"], host_key, want["role"], want["slot"], port],
         )
         return port
+
+
+def check_retry(retry_after: float | None, release: bool) -> None:
+    """InvalidInput unless the wait has a meaning and an end."""
+    if retry_after is None:
+        return
+    if not release:
+        raise InvalidInput("retry_after was given without release; give both.", field="retry_after")
+    if not 0 <= retry_after <= _LONGEST_WAIT:
+        raise InvalidInput(f"retry_after is {retry_after}; use seconds from 0 to {_LONGEST_WAIT}.", field="retry_after")
 
 
 def _interrupted(row: Mapping[str, Any]) -> bool:

@@ -396,13 +396,16 @@ class RevisionRecords(PostgresBase):
             self.audit("pin", "revision", str(revision["id"]), _title(row, revision), before, after)
             return self.applied(row["id"], plan, self.find_revision(row, number))
 
-    def end_claim(self, row: Mapping[str, Any], *, fence: bool = False) -> None:
-        """End the claim on a deployment; ``fence`` raises the epoch so that its holder is refused from now on."""
+    def end_claim(self, row: Mapping[str, Any], *, fence: bool = False, retry_after: float = 0) -> None:
+        """End the claim on a deployment; ``fence`` raises the epoch so that its holder is refused from now on.
+        retry_after: seconds until what is left is due.
+        """
         self.run(
             "update control_plane.deployments set claim_id = null, claim_revision_id = null, claim_action = "
             "null, claim_owner = null, "
-            "claim_since = null, lease_until = null, due_since = clock_timestamp(), epoch = epoch + %s where id = %s",
-            [1 if fence else 0, row["id"]],
+            "claim_since = null, lease_until = null, due_since = clock_timestamp() + make_interval(secs => %s), "
+            "epoch = epoch + %s where id = %s",
+            [retry_after, 1 if fence else 0, row["id"]],
         )
 
     def _refuse_deleted(self, row: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _plan
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, SEEN_SECONDS
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ d.health,
        d.progress_revision_id,
        d.interrupt_requested, d.skip_dump, d.delete_failed, d.delete_cause, d.delete_log_tail, d.epoch, d.claim_id,
        d.claim_revision_id, d.claim_action, d.claim_owner, d.claim_since, d.lease_until, d.database_password,
-       d.redis_password,
+       d.redis_password, d.host, d.drift, d.drift_checked_at, d.interrupted_by,
        d.attributes, d.version, d.created_at, d.updated_at, d.deleted_at,
        (d.claim_id is not null and d.lease_until > clock_timestamp()) as held,
        l.compute_id as listener, a.number as active_number,
@@ -45,7 +45,7 @@ r.repo_ref,
        r.image_uri, r.langgraph_config_path, r.resource_spec, r.env, r.secret_names, r.secrets, r.flavour,
        r.api_version,
        r.source_sha256, r.install_command, r.build_command, r.secret_references, r.tracked_packages,
-       r.lock, r.repo_commit_sha, r.timings, r.pinned, r.created_at, r.updated_at,
+       r.lock, r.repo_commit_sha, r.timings, r.pinned, r.attempts, r.created_at, r.updated_at,
        d.name as deployment, d.source, d.repo_url, d.active_revision_id, d.progress_revision_id, d.interrupt_requested
 from control_plane.revisions r
 join control_plane.deployments d on d.id = r.deployment_id
@@ -55,8 +55,24 @@ LISTENER = """
 select l.id, l.workspace_id, l.compute_type, l.compute_id, l.compute_config, l.version, l.record_version,
 l.created_at, l.updated_at,
        (select count(*) from (select 1 from control_plane.deployments d
-                              where d.listener_id = l.id and d.deleted_at is null limit 100) counted) as deployments
+                              where d.listener_id = l.id and d.deleted_at is null limit 100) counted) as deployments,
+       (select jsonb_agg(jsonb_build_object('id', p.id, 'owner', p.owner, 'version', p.version, 'capacity', p.capacity,
+                                            'work', p.work, 'started_at', p.started_at, 'seen_at', p.seen_at,
+                                            'age', extract(epoch from clock_timestamp() - p.seen_at))
+                         order by p.started_at, p.id)
+        from (select * from control_plane.listener_processes s where s.listener_id = l.id
+              order by s.seen_at desc limit 100) p) as processes
 from control_plane.listeners l
+"""
+
+# What a listener serves, or has to.
+SERVED = """
+select d.id, d.name, d.slug, d.status, d.url, d.host, d.attributes ->> 'k8s_namespace' as host_group,
+       d.active_revision_id, a.number as active_number, d.health, d.drift_checked_at,
+       (d.claim_id is not null and d.claim_action <> 'check' and d.lease_until > clock_timestamp()) as claimed
+from control_plane.deployments d
+left join control_plane.revisions a on a.id = d.active_revision_id
+where d.listener_id = %s and d.deleted_at is null order by d.name
 """
 
 CONFIG_COLUMNS = (
@@ -184,6 +200,7 @@ def deployment_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "cause": row["delete_cause"] if row["delete_failed"] else None,
         "log_tail": row["delete_log_tail"] if row["delete_failed"] else None,
         "health": row["health"],
+        "host": row["host"],
         "skip_dump": row["skip_dump"],
         "claim": claim_view(row),
         "version": row["version"],
@@ -197,6 +214,7 @@ def claim_view(row: Mapping[str, Any]) -> dict[str, Any]:
     held = row["held"]
     return {
         "held": held,
+        "action": row["claim_action"] if held else None,
         "owner": owner_label(row["claim_owner"]) if held else None,
         "since": iso(row["claim_since"]) if held else None,
         "until": iso(row["lease_until"]) if held else None,
@@ -249,6 +267,7 @@ def revision_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "repo_commit_sha": row["repo_commit_sha"],
         "timings": timings_view(row["timings"]),
         "pinned": row["pinned"],
+        "attempts": row["attempts"],
         "active": row["active_revision_id"] == row["id"],
         "interrupt_requested": bool(row["interrupt_requested"] and row["progress_revision_id"] == row["id"]),
         "created_at": iso(row["created_at"]),
@@ -272,6 +291,8 @@ def revision_config(row: Mapping[str, Any]) -> dict[str, Any]:
 def listener_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """A listener; its host groups are shown as namespaces too, so that the stock client can pick them."""
     groups = list((row["compute_config"] or {}).get("host_groups") or [])
+    processes = list(row["processes"] or ())
+    live = [process for process in processes if process["age"] < SEEN_SECONDS]
     return {
         "id": str(row["id"]),
         "tenant_id": str(row["workspace_id"]),
@@ -280,7 +301,47 @@ def listener_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "compute_config": {"host_groups": groups, "k8s_namespaces": groups},
         "version": row["version"],
         "deployments": row["deployments"],
+        "status": "online" if live else "offline",
+        "last_seen_at": max((_utc(process["seen_at"]) for process in processes), default=None),
+        "capacity": sum(process["capacity"] for process in live),
+        "processes": [_process_view(process) for process in processes],
         "record_version": row["record_version"],
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
+    }
+
+
+def _process_view(process: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": process["id"],
+        "host": process["owner"].get("host"),
+        "pid": process["owner"].get("pid"),
+        "version": process["version"],
+        "capacity": process["capacity"],
+        "work": process["work"],
+        "started_at": _utc(process["started_at"]),
+        "seen_at": _utc(process["seen_at"]),
+    }
+
+
+def _utc(text: str) -> str:
+    """A time of a JSON column, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+
+
+def served_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A deployment as its listener sees it."""
+    return {
+        "id": str(row["id"]),
+        "name": row["name"],
+        "slug": row["slug"],
+        "status": row["status"],
+        "url": row["url"],
+        "host": row["host"],
+        "host_group": row["host_group"],
+        "active_revision_id": text_id(row["active_revision_id"]),
+        "active_revision_number": row["active_number"],
+        "health": row["health"],
+        "drift_checked_at": iso(row["drift_checked_at"]),
+        "claimed": row["claimed"],
     }

@@ -110,10 +110,14 @@ deployments:
       description: Number of the revision that serves.
       type: int
       sample: 2
+    host:
+      description: Host of the inventory that serves it. Null if none has told yet.
+      type: str
+      sample: server-1
     claim:
-      description: Who works on it since when.
+      description: Who works on it since when, and whether to V(apply), V(delete) or V(check).
       type: dict
-      sample: {"held": false, "owner": null, "since": null}
+      sample: {"held": false, "action": null, "owner": null, "since": null}
 """
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import list_spec, records_spec, spec

@@ -83,6 +83,8 @@ listener:
     compute_type: hosts
     compute_config: {"host_groups": ["langgraph_servers"], "k8s_namespaces": ["langgraph_servers"]}
     deployments: 3
+    status: online
+    capacity: 2
 """
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec

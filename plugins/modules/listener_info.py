@@ -67,6 +67,62 @@ listeners:
       description: How many deployments it has.
       type: int
       sample: 3
+    status:
+      description: Whether one of its processes was seen within the last 30 seconds, V(online) or V(offline).
+      type: str
+      sample: online
+    last_seen_at:
+      description: When one of its processes was seen last. Null if none was within the last day.
+      type: str
+      sample: "2026-01-31T12:00:00+00:00"
+    capacity:
+      description: How many pieces of work its processes do at once.
+      type: int
+      sample: 2
+    processes:
+      description: Its processes of the last day.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: ID of the process.
+          type: str
+          sample: 5b0e2a53-6d0f-4f6c-9a53-0e4d5f1c2b7a
+        host:
+          description: Host that it runs on.
+          type: str
+          sample: rack-1
+        pid:
+          description: Its number there.
+          type: int
+          sample: 4711
+        version:
+          description: Its version.
+          type: str
+          sample: 0.1.0
+        capacity:
+          description: How many pieces of work it does at once.
+          type: int
+          sample: 2
+        work:
+          description: What it works on.
+          type: list
+          elements: dict
+          sample:
+            - claim_id: 0b4f1d8e-2f1e-4b58-8d6e-3d6a1b0c9e11
+              deployment: chat
+              revision: 4
+              action: apply
+              step: Build the revision
+              since: "2026-01-31T11:59:00+00:00"
+        started_at:
+          description: When it was started.
+          type: str
+          sample: "2026-01-31T08:00:00+00:00"
+        seen_at:
+          description: When it was seen last.
+          type: str
+          sample: "2026-01-31T12:00:00+00:00"
 """
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import list_spec, records_spec, spec

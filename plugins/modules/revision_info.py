@@ -126,6 +126,10 @@ revisions:
       description: Whether hosts keep it however old it gets.
       type: bool
       sample: false
+    attempts:
+      description: How often somebody began to apply it. After 8 times without an end, it fails.
+      type: int
+      sample: 1
     cause:
       description: Why it failed.
       type: str

@@ -23,6 +23,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.api import 
     deployments,
     health,
     listeners,
+    listening,
     logs,
     not_offered,
     revisions,
@@ -33,7 +34,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.limits impo
 from ansible_collections.selfhosted.langgraph.services.control_plane.service import Service
 from ansible_collections.selfhosted.langgraph.services.control_plane.settings import Settings
 
-PARTS = (deployments, revisions, logs, work, listeners, sources, administration, health, not_offered)
+PARTS = (deployments, revisions, logs, work, listening, listeners, sources, administration, health, not_offered)
 
 
 class Application(FastAPI):

@@ -71,6 +71,9 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "place_servers": (DEPLOYMENTS_APPLY,),
     "append_logs": (DEPLOYMENTS_APPLY,),
     "append_metrics": (DEPLOYMENTS_APPLY,),
+    # listening
+    "keep_heartbeat": (DEPLOYMENTS_APPLY,),
+    "list_served": (DEPLOYMENTS_APPLY,),
     # administration
     "who_am_i": (),
     "list_workspaces": (WORKSPACES_READ,),

@@ -32,7 +32,7 @@ Protocol = Annotated[
         description=f"The version of the work protocol that the client speaks; this server speaks {WORK_PROTOCOL}.",
     ),
 ]
-_ERRORS = (400, 404, 409, 426)
+ERRORS = (400, 404, 409, 426)
 
 
 def check_protocol(protocol: int | None) -> None:
@@ -47,7 +47,7 @@ def check_protocol(protocol: int | None) -> None:
         )
 
 
-@ROUTES.on("POST", "/v2/work/claim", operations.claim_work, claims.Claims, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/claim", operations.claim_work, claims.Claims, errors=ERRORS, has_body=True)
 async def claim_work(request: Request, body: schemas.ClaimRequest, protocol: Protocol = None) -> Response:
     """Named deployments, or what is due; waits for it up to ``wait_seconds``."""
     check_protocol(protocol)
@@ -89,14 +89,14 @@ class Poll(Response):
         return found
 
 
-@ROUTES.on("POST", "/v2/work/renew", operations.renew_claim, schemas.Renewed, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/renew", operations.renew_claim, schemas.Renewed, errors=ERRORS, has_body=True)
 async def renew_claim(request: Request, body: schemas.RenewRequest, protocol: Protocol = None) -> Response:
     """The lease goes on from now."""
     check_protocol(protocol)
     return Json(await perform(request, operations.renew_claim, str(body.claim_id), body.epoch))
 
 
-@ROUTES.on("POST", "/v2/work/report", operations.report_work, schemas.Reported, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/report", operations.report_work, schemas.Reported, errors=ERRORS, has_body=True)
 async def report_work(request: Request, body: schemas.ReportRequest, protocol: Protocol = None) -> Response:
     """How far the work is; ``release`` ends the claim."""
     check_protocol(protocol)
@@ -104,7 +104,7 @@ async def report_work(request: Request, body: schemas.ReportRequest, protocol: P
     return Json(await perform(request, operations.report_work, str(body.claim_id), body.epoch, report))
 
 
-@ROUTES.on("POST", "/v2/work/place", operations.place_servers, schemas.Placed, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/place", operations.place_servers, schemas.Placed, errors=ERRORS, has_body=True)
 async def place_servers(request: Request, body: schemas.PlaceRequest, protocol: Protocol = None) -> Response:
     """Ports of the deployment on a host, the same ones each time."""
     check_protocol(protocol)
@@ -119,7 +119,7 @@ async def place_servers(request: Request, body: schemas.PlaceRequest, protocol: 
     )
 
 
-@ROUTES.on("POST", "/v2/work/logs", operations.append_logs, schemas.Appended, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/logs", operations.append_logs, schemas.Appended, errors=ERRORS, has_body=True)
 async def append_logs(request: Request, body: schemas.AppendLogsRequest, protocol: Protocol = None) -> Response:
     """Lines of a log, each kept once."""
     check_protocol(protocol)
@@ -127,7 +127,7 @@ async def append_logs(request: Request, body: schemas.AppendLogsRequest, protoco
     return Json(await perform(request, operations.append_logs, str(body.id), body.type, asked["entries"]))
 
 
-@ROUTES.on("POST", "/v2/work/metrics", operations.append_metrics, schemas.Appended, errors=_ERRORS, has_body=True)
+@ROUTES.on("POST", "/v2/work/metrics", operations.append_metrics, schemas.Appended, errors=ERRORS, has_body=True)
 async def append_metrics(request: Request, body: schemas.AppendMetricsRequest, protocol: Protocol = None) -> Response:
     """Figures of the claim's deployment."""
     check_protocol(protocol)

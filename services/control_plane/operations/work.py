@@ -18,7 +18,7 @@ _Json = dict[str, Any]
 _SAME_HOST = ("host", "boot_id")
 
 
-def _listener(context: Context, asked: str | None) -> str | None:
+def listener_of(context: Context, asked: str | None) -> str | None:
     """The id of the listener to work for: the key's own, or the one that is asked for."""
     own = context.identity.listener_id
     if asked is None:
@@ -33,7 +33,7 @@ def _listener(context: Context, asked: str | None) -> str | None:
 @operation
 def find_place(context: Context, listener: str | None) -> tuple[str, str | None]:
     """Where work for a listener is announced: the workspace, and the listener's id (None: for those without one)."""
-    return context.identity.workspace_id, _listener(context, listener)
+    return context.identity.workspace_id, listener_of(context, listener)
 
 
 @operation
@@ -53,7 +53,7 @@ def claim_work(context: Context, body: Mapping[str, Any]) -> _Json:
     try:
         claims = context.records.claim(
             body.get("deployments"),
-            _listener(context, body.get("listener")),
+            listener_of(context, body.get("listener")),
             owner=owner,
             takeover=body.get("takeover", False),
             preview=body.get("preview", False),

@@ -29,6 +29,8 @@ class ClaimedDeployment(Answer):
     listener_id: UUID | None
     url: str | None
     skip_dump: bool
+    host: str | None
+    host_group: str | None
 
 
 class ClaimedRevision(Answer):
@@ -49,6 +51,7 @@ class ClaimedRevision(Answer):
     api_version: str | None
     has_lock: bool
     resource_spec: dict[str, Any]
+    attempts: int
 
 
 class ClaimPublic(Answer):

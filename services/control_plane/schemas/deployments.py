@@ -258,6 +258,7 @@ class Claim(Answer):
     """Who works on the deployment now."""
 
     held: bool
+    action: Literal["apply", "delete", "check"] | None
     owner: str | None
     since: datetime | None
     until: datetime | None
@@ -300,6 +301,7 @@ class Deployment(Answer):
     cause: str | None
     log_tail: str | None
     health: dict[str, Any] | None
+    host: str | None
     skip_dump: bool
     claim: Claim
     version: int
@@ -348,6 +350,7 @@ class Revision(Answer):
     repo_commit_sha: str | None
     timings: dict[str, datetime]
     pinned: bool
+    attempts: int
     active: bool
     interrupt_requested: bool
     created_at: datetime

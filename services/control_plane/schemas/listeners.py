@@ -56,8 +56,35 @@ class ListenerComputeConfig(Answer):
     host_groups: list[str]
 
 
+class ListenerWork(Answer):
+    """What a process of a listener works on."""
+
+    claim_id: str | None
+    deployment: str | None
+    revision: int | None
+    action: str | None
+    step: str | None
+    since: str | None
+
+
+class ListenerProcess(Answer):
+    """A process of a listener, as it was when it was seen last."""
+
+    id: UUID
+    host: str | None
+    pid: int | None
+    version: str | None
+    capacity: int
+    work: list[ListenerWork]
+    started_at: datetime
+    seen_at: datetime
+
+
 class Listener(Answer):
-    """A listener; ``deployments`` are counted up to 100."""
+    """A listener; ``deployments`` are counted up to 100, ``processes`` are those of the last day.
+
+    It is online, and has a capacity, by the processes that were seen within the last 30 seconds.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -66,6 +93,10 @@ class Listener(Answer):
     compute_id: str
     compute_config: ListenerComputeConfig
     deployments: int
+    status: Literal["online", "offline"]
+    last_seen_at: datetime | None
+    capacity: int
+    processes: list[ListenerProcess]
     record_version: int
     created_at: datetime
     updated_at: datetime

@@ -29,7 +29,7 @@ MAX_WAIT = 55  # seconds; proxies close what is silent for a minute
 _Epoch = Annotated[int, Field(ge=0, le=EXACT)]
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Text = Annotated[str, StringConstraints(pattern=NO_NUL, max_length=262144)]
-_SmallNumber = Annotated[int, Field(ge=0, le=EXACT)]
+SmallNumber = Annotated[int, Field(ge=0, le=EXACT)]
 
 
 class OwnerRequest(Asked):
@@ -38,8 +38,8 @@ class OwnerRequest(Asked):
     host: Line
     boot_id: Line
     pid_ns: Line | None = None
-    pid: _SmallNumber | None = None
-    start_time: _SmallNumber | None = None
+    pid: SmallNumber | None = None
+    start_time: SmallNumber | None = None
     user: Line | None = None
     label: Line | None = None
 
@@ -98,6 +98,8 @@ class ReportRequest(_OfClaim):
     repo_commit_sha: Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=128)] | None = None
     source_sha256: Sha256 | None = None
     health: dict[str, Any] | None = None
+    host: Line | None = None
+    retry_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
     release: bool = False
 
 
@@ -134,7 +136,7 @@ class Placed(Answer):
 class LogEntryRequest(Asked):
     """A line; ``seq`` counts within a claim and type, so that one sent twice is kept once."""
 
-    seq: _SmallNumber
+    seq: SmallNumber
     timestamp: Moment | None = None
     level: Line | None = None  # what is none of the five is INFO
     message: Annotated[str, StringConstraints(pattern=NO_NUL, max_length=65536)] = ""

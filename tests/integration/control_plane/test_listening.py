@@ -1,0 +1,112 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the processes of a listener tell over HTTP: in whose name a key may speak, and what does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.control_plane.conftest import OWNER, Place
+
+PROCESS: dict[str, Any] = {
+    "owner": OWNER,
+    "version": "0.1.0",
+    "capacity": 2,
+    "started_at": "2026-01-01T00:00:00Z",
+}
+
+
+def process(number: int = 1, place: Place | None = None, **other: Any) -> dict[str, Any]:
+    """A process; ids are the service's, so that each place has its own."""
+    name = place.id[:24] if place else "00000000-0000-4000-8000-"
+    return {**PROCESS, "id": f"{name}{number:012}", **other}
+
+
+def ask(client: httpx.Client, what: str, body: dict[str, Any], status: int = 200) -> dict[str, Any]:
+    answer = client.post(f"/v2/work/{what}", json=body)
+    assert answer.status_code == status, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_a_listeners_key_speaks_for_its_own_listener_alone(place: Place) -> None:
+    first, second = place.listener("rack-1"), place.listener("rack-2")
+    mine = place.create("mine", source_config={"resource_spec": {}, "listener_id": first["id"]})
+    place.create("theirs", source_config={"resource_spec": {}, "listener_id": second["id"]})
+    client = place.of("listener", listener="rack-1")
+    answer = ask(client, "heartbeat", {"process": process(1, place)})
+    assert answer == {
+        "listener": {
+            "id": first["id"],
+            "compute_id": "rack-1",
+            "compute_type": "hosts",
+            "host_groups": ["all"],
+            "workspace_id": place.id,
+        },
+        "leader": True,
+    }
+    assert ask(client, "heartbeat", {"listener": "rack-1", "process": process(1, place)}) == answer
+    assert [served["id"] for served in ask(client, "served", {})["deployments"]] == [mine["id"]]
+    for body in ({"listener": "rack-2"}, {"listener": second["id"]}):
+        ask(client, "served", body, 404)
+        ask(client, "heartbeat", {**body, "process": process(2, place)}, 404)
+    seen = place.admin.get(f"/v2/listeners/{first['id']}").json()
+    assert (seen["status"], seen["capacity"], [one["pid"] for one in seen["processes"]]) == ("online", 2, [4711])
+    assert place.admin.get(f"/v2/listeners/{second['id']}").json()["status"] == "offline"
+    other = place.of("listener", listener="rack-2")
+    assert ask(other, "heartbeat", {"process": process(1, place)}, 409)["code"] == "conflict"
+
+
+def test_another_key_names_the_listener(place: Place) -> None:
+    place.listener("rack-1")
+    for what, body in (("heartbeat", {"process": process(1, place)}), ("served", {})):
+        refused = ask(place.admin, what, body, 400)
+        assert "listener is missing" in refused["detail"]
+        assert refused["extra"] == {"field": "listener"}
+        ask(place.admin, what, {**body, "listener": "rack-1"})
+    assert place.admin.get("/v2/listeners?compute_id=rack-1").json()["resources"][0]["status"] == "online"
+
+
+def test_a_process_that_stops_is_gone(place: Place) -> None:
+    listener = place.listener("rack-1")
+    work = [{"claim_id": "c", "deployment": "chat", "revision": 1, "action": "apply", "step": "Build", "since": None}]
+    ask(place.admin, "heartbeat", {"listener": "rack-1", "process": process(1, place, work=work)})
+    ask(place.admin, "heartbeat", {"listener": "rack-1", "process": process(2, place)})
+    seen = place.admin.get(f"/v2/listeners/{listener['id']}").json()
+    assert (seen["capacity"], seen["processes"][0]["work"]) == (4, work)
+    gone = ask(place.admin, "heartbeat", {"listener": "rack-1", "process": process(1, place, stopping=True)})
+    assert gone["leader"] is False
+    seen = place.admin.get(f"/v2/listeners/{listener['id']}").json()
+    assert [one["id"] for one in seen["processes"]] == [process(2, place)["id"]]
+
+
+@pytest.mark.parametrize("what", ["heartbeat", "served"])
+def test_another_version_of_the_protocol_is_told_so(place: Place, what: str) -> None:
+    body = {"heartbeat": {"process": process()}, "served": {}}[what]
+    answer = place.admin.post(f"/v2/work/{what}", json=body, headers={"X-Work-Protocol": "2"})
+    assert (answer.status_code, answer.json()["code"]) == (426, "protocol_too_old")
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("heartbeat", {}),
+        ("heartbeat", {"process": {**PROCESS}}),
+        ("heartbeat", {"process": process(id="me")}),
+        ("heartbeat", {"process": process(started_at="soon")}),
+        ("heartbeat", {"process": process(capacity=-1)}),
+        ("heartbeat", {"process": process(work=[{"what": 1}])}),
+        ("heartbeat", {"process": process(work=[{}] * 1001)}),
+        ("heartbeat", {"process": process(), "leader": True}),
+        ("served", {"listener": ""}),
+        ("report", {"claim_id": process()["id"], "epoch": 1, "retry_after": 86401, "release": True}),
+        ("report", {"claim_id": process()["id"], "epoch": 1, "host": "a\nb"}),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_requests_that_do_not_fit(place: Place, what: str, body: dict[str, Any]) -> None:
+    ask(place.admin, what, body, 422)
