@@ -62,10 +62,12 @@ def wanted_names(deployments: Sequence[str] | None) -> list[str] | None:
     return names or None
 
 
-def with_references(context: Context, claims: Sequence[Claim]) -> tuple[list[Claim], list[dict[str, Any]]]:
+def with_references(
+    context: Context, claims: Sequence[Claim], *, preview: bool = False
+) -> tuple[list[Claim], list[dict[str, Any]]]:
     """The claims with the values that their secrets refer to; and those that lack one, which have failed.
 
-    A preview has them as well: it tells whether what is on the hosts differs.
+    A preview has them as well: it tells whether what is on the hosts differs. Then nothing is reported.
     """
     params = context.params
     allowed = Allowed(params["secrets_env_prefix"] or ENV_PREFIX, params["secrets_directory"])
@@ -77,7 +79,7 @@ def with_references(context: Context, claims: Sequence[Claim]) -> tuple[list[Cla
             try:
                 values, others = resolve(private.get("secret_references") or (), allowed, os.environ)
             except InvalidInput as error:
-                refused.append(_refuse(context, claim, str(error)))
+                refused.append(_refuse(context, claim, str(error), preview or context.check_mode))
                 continue
             context.hide(values.values())
             private["secrets"] = {**private["secrets"], **values}
@@ -86,12 +88,12 @@ def with_references(context: Context, claims: Sequence[Claim]) -> tuple[list[Cla
     return good, refused
 
 
-def _refuse(context: Context, claim: Claim, cause: str) -> dict[str, Any]:
+def _refuse(context: Context, claim: Claim, cause: str, preview: bool) -> dict[str, Any]:
     """Let the revision of a claim fail, and give the claim back; one that is deployed stays so."""
     public = claim["public"]
     revision = public["revision"]
     deployed = revision is None or revision["status"] == DEPLOYED
-    if not context.check_mode:
+    if not preview:
         status = None if deployed else REPORT_FAILED
         context.records.report(public["claim_id"], public["epoch"], status, cause=cause, release=True)
     number = revision["number"] if revision else None
@@ -102,7 +104,7 @@ def _refuse(context: Context, claim: Claim, cause: str) -> dict[str, Any]:
         "revision": number,
         "cause": cause,
         "msg": f"{name} revision {number}: {cause}",
-        "reported": not (context.check_mode or deployed),
+        "reported": not (preview or deployed),
     }
 
 

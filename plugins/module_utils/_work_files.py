@@ -102,6 +102,18 @@ def read_claim(path: str) -> dict[str, Any]:
     return cast("dict[str, Any]", content)
 
 
+def rewrite_claim(path: str, content: Mapping[str, Any]) -> None:
+    """Replace the content of a claim file as a whole."""
+    draft = f"{path}.new"
+    try:
+        _write(draft, content)
+        os.replace(draft, path)
+    except OSError as error:
+        raise InvalidInput(
+            f"The claim file {path} cannot be written ({error.strerror}): make room, or set work_dir to another place."
+        ) from error
+
+
 def remove_claim(path: str) -> None:
     """Remove a claim's directory; nothing happens if it is gone, or if the path is not that of a claim file."""
     if os.path.basename(path) == CLAIM_FILE:

@@ -55,11 +55,18 @@ options:
       - A holder on this host that has died is taken over without it.
     type: bool
     default: false
+  claim_id:
+    description:
+      - ID of a claim that was made already by whoever started this playbook (the listener), and that is renewed there.
+      - Its file is looked for in O(work_dir). The other options that choose work are not looked at then, and nothing
+        is claimed.
+    type: str
   work_dir:
     description:
       - Directory for the claim files. It must belong to the user who runs this task, and nobody else may write to it.
       - The default is a directory of the user's own (mode 0700) below E(XDG_RUNTIME_DIR), else below the temporary
         directory.
+      - Read from E(LANGGRAPH_WORK_DIR) if it is not set.
     type: path
   secrets_env_prefix:
     description:
@@ -186,10 +193,20 @@ refused:
       sample: true
 """
 
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import Context, run
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_adopt import adopt
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import work
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX
+
+
+def claim_or_adopt(context: Context) -> dict[str, Any]:
+    """What is named or due, or what the listener has claimed."""
+    return adopt(context) if context.params["claim_id"] else work(context)
 
 
 def main() -> None:
@@ -200,12 +217,13 @@ def main() -> None:
                 "deployments": {"type": "list", "elements": "str"},
                 "listener": {"type": "str"},
                 "takeover": {"type": "bool", "default": False},
-                "work_dir": {"type": "path"},
+                "claim_id": {"type": "str"},
+                "work_dir": {"type": "path", "fallback": (env_fallback, ["LANGGRAPH_WORK_DIR"])},
                 "secrets_env_prefix": {"type": "str", "default": ENV_PREFIX, "no_log": False},
                 "secrets_directory": {"type": "path", "no_log": False},
             },
         ),
-        work,
+        claim_or_adopt,
     )
 
 

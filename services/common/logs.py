@@ -39,3 +39,8 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+
+
+def quiet(name: str) -> None:
+    """Let a library speak of trouble only."""
+    logging.getLogger(name).setLevel(logging.WARNING)

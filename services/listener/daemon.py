@@ -1,0 +1,436 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The listener: asks for work, does it, tells that it lives, and ends as it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import AuthenticationError, RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim
+from ansible_collections.selfhosted.langgraph.services.common.systemd import notify, watchdog_seconds
+from ansible_collections.selfhosted.langgraph.services.listener import identity, leases, runs
+from ansible_collections.selfhosted.langgraph.services.listener.api import Api
+from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
+from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Endpoint, Figures
+from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
+from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
+from ansible_collections.selfhosted.langgraph.services.listener.settings import FIXED, Settings, load
+from ansible_collections.selfhosted.langgraph.services.listener.work import Outcome, Tools, Work
+
+LOGGER = logging.getLogger("listener")
+WAIT_SECONDS = 50.0  # of one poll
+HEARTBEAT_SECONDS = 10.0
+SWEEP_SECONDS = 10.0
+_CLOCK_SECONDS = 30.0  # a difference that is worth a warning
+_HUNG_SECONDS = 60.0
+_HOUR = 3600.0
+
+
+class Daemon:
+    """One listener process."""
+
+    def __init__(self, config: str, settings: Settings) -> None:
+        self.config = config
+        self.id = str(uuid.uuid4())
+        self.started_at = datetime.now(UTC).isoformat()
+        self.owner = identity.own()
+        self.version = identity.version()
+        self.inventory = Inventory()
+        self.leases = leases.Leases(settings)
+        self.pool = runs.Executor(max_workers=260, thread_name_prefix="run")
+        self.tools = Tools(settings, Api(settings), self.leases, self.inventory, self.pool, self.owner, self._load)
+        self.works: dict[str, Work] = {}
+        self.listener: dict[str, Any] = {}
+        self.leader = False
+        self.figures = _figures()
+        self.endpoint = Endpoint(self.health, self.metrics)
+        self._served: list[dict[str, Any]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._freed, self._beat, self._stopping = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._poll: asyncio.Task[None] | None = None
+        self._observing: asyncio.Task[None] | None = None
+        self._observer: Observing | None = None
+        self._last_answer, self._ticked = 0.0, time.monotonic()
+        self._said = ""
+        self._corrected: dict[str, deque[float]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """What holds now."""
+        return self.tools.settings
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until a signal ends it. InvalidInput for what no waiting will mend, OSError for a taken port."""
+        self.settings.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self.inventory.load(self.settings)
+        if self.settings.port:
+            await self.endpoint.start(self.settings.host, self.settings.port)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        self._sweep()
+        self.leases.start()
+        for part in (self._beating(), self._sweeping(), self._checking(), self._ticking()):
+            self._spawn(part)
+        self._poll = self._spawn(self._polling())
+        LOGGER.info(
+            "listening",
+            extra={
+                "fields": {
+                    "api_url": self.settings.api_url,
+                    "capacity": self.settings.capacity,
+                    "version": self.version,
+                }
+            },
+        )
+        notify(f"READY=1\nSTATUS=Waits for work of {self.settings.api_url}")
+        await self._stopping.wait()
+        await self._end()
+
+    def stop(self) -> None:
+        """A signal: finish what is begun; a second one: hand it back."""
+        if self._stopping.is_set():
+            for work in list(self.works.values()):
+                self._spawn(asyncio.to_thread(work.hand_back))
+        self._stopping.set()
+
+    async def _end(self) -> None:
+        notify("STOPPING=1\nSTATUS=Finishes what was begun")
+        LOGGER.info("stopping", extra={"fields": {"running": len(self.works)}})
+        for task in (self._poll, self._observing):
+            if task is not None:
+                task.cancel()
+        for work in list(self.works.values()):
+            if work.action == "check":
+                self._spawn(asyncio.to_thread(work.hand_back))
+        deadline = time.monotonic() + self.settings.shutdown_timeout
+        while self.works and time.monotonic() < deadline:
+            await self._wait(self._freed, min(1.0, max(0.05, deadline - time.monotonic())))
+            notify(f"EXTEND_TIMEOUT_USEC={30_000_000}")
+        await asyncio.gather(*(asyncio.to_thread(work.hand_back) for work in list(self.works.values())))
+        while self.works:
+            await self._wait(self._freed, 1.0)
+        with contextlib.suppress(RecordsError):
+            await self.tools.api.heartbeat({**self._process(), "stopping": True})
+        self.leases.stop()
+        await self.endpoint.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tools.api.close()
+        self.pool.shutdown(wait=True)
+        LOGGER.info("stopped")
+
+    async def reload(self) -> None:
+        """Settings, key and inventory anew; what is wrong is said, and the old ones go on."""
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            wanted = load(self.config)
+            api = Api(wanted)
+            await self.inventory.load(wanted)
+        except RecordsError as error:
+            LOGGER.error("the settings were not taken", extra={"fields": {"cause": str(error)}})
+            notify("READY=1")
+            return
+        fixed = [name for name in FIXED if getattr(wanted, name) != getattr(self.settings, name)]
+        if fixed:
+            LOGGER.warning("some settings need a restart", extra={"fields": {"settings": fixed}})
+        old = self.tools.api
+        self.tools = Tools(wanted, api, self.leases, self.inventory, self.pool, self.owner, self._load)
+        for work in self.works.values():
+            work.tools = self.tools
+        self.leases.use(wanted)
+        logging.getLogger().setLevel(wanted.log_level.upper())
+        if self._poll is not None:
+            self._poll.cancel()
+            self._poll = self._spawn(self._polling())
+        self._stop_observing()
+        self._beat.set()
+        self._said = ""
+        await old.close()
+        LOGGER.info("settings taken", extra={"fields": {"capacity": wanted.capacity}})
+        notify("READY=1")
+
+    def _spawn(self, part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(part)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            LOGGER.error("a part of the listener failed", exc_info=task.exception())
+            self.stop()  # whoever supervises starts a whole one
+
+    @staticmethod
+    async def _wait(event: asyncio.Event, seconds: float) -> bool:
+        """Whether the event came in time; it is cleared."""
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except TimeoutError:
+            return False
+        event.clear()
+        return True
+
+    # -- work --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _busy(self) -> int:
+        """Runs that take a place; a check takes none, so that it holds up no work."""
+        return sum(work.action != "check" for work in self.works.values())
+
+    async def _polling(self) -> None:
+        pause = Backoff()
+        wait = 0.0  # the first look tells of predecessors that are dead
+        dead: list[Mapping[str, Any]] = []
+        while not self._stopping.is_set():
+            while self._busy >= self.settings.capacity:
+                await self._wait(self._freed, 5.0)
+            asked_at = leases.now()
+            try:
+                answer = await self.tools.api.claim(self.owner, wait=wait, dead=dead)
+            except RecordsError as error:
+                self._trouble(error)
+                await asyncio.sleep(pause.next())
+                continue
+            pause.reset()
+            self._heard()
+            for claim in answer.claims:
+                self._begin(claim, asked_at)
+            dead = [owner for owner in answer.suspects if owner not in dead and identity.is_gone(owner)]
+            wait = 0.0 if dead else WAIT_SECONDS
+
+    def _begin(self, claim: Claim, asked_at: float, said: str = "") -> asyncio.Task[Outcome]:
+        work = Work(self.tools, claim, asked_at, said)
+        self.works[work.claim_id] = work
+        self.figures.add("claims_total", action=work.action)
+        self._beat.set()
+        return self._spawn(self._do(work))
+
+    async def _do(self, work: Work) -> Outcome:
+        outcome: Outcome = "failed"
+        try:
+            if not work.public["deployment"].get("host"):
+                await self._look()
+            outcome = await work.do()
+        finally:
+            del self.works[work.claim_id]
+            self.figures.add("work_total", action=work.action, outcome=outcome.replace(" ", "_"))
+            self._freed.set()
+            self._beat.set()
+        return outcome
+
+    async def repair(self, deployment_id: str, reason: str) -> bool:
+        """Apply a deployment again, due or not; False when somebody else is at it or it was not brought about."""
+        while self._busy >= self.settings.capacity:
+            await self._wait(self._freed, 5.0)
+        asked_at = leases.now()
+        try:
+            answer = await self.tools.api.claim(self.owner, deployments=[deployment_id], limit=None)
+        except RecordsError as error:
+            LOGGER.info("no repair now", extra={"fields": {"deployment_id": deployment_id, "cause": str(error)}})
+            return False
+        tasks = [self._begin(claim, asked_at, reason) for claim in answer.claims]
+        return bool(tasks) and all(outcome == "done" for outcome in await asyncio.gather(*tasks))
+
+    async def _look(self) -> None:
+        """What this listener serves, and where."""
+        with contextlib.suppress(RecordsError):
+            self._served = await self.tools.api.served()
+
+    def _load(self) -> Mapping[str, int]:
+        here = Counter(work.host for work in self.works.values() if work.host)
+        return here + Counter(str(item["host"]) for item in self._served if item.get("host"))
+
+    # -- drift -------------------------------------------------------------------------------------------------------
+
+    async def _checking(self) -> None:
+        """Ask for a check now and then, when nothing else is to be done: one at a time."""
+        while not self._stopping.is_set():
+            interval = self.settings.drift_interval
+            await self._wait(self._stopping, min(max(interval / 10, 1.0), 30.0) if interval else 30.0)
+            while interval and not self._stopping.is_set() and not self.works:
+                asked_at = leases.now()
+                try:
+                    answer = await self.tools.api.claim(self.owner, check_older_than=interval)
+                except RecordsError:
+                    break  # the poll says what is wrong
+                if not answer.claims:
+                    break
+                for claim in answer.claims:
+                    if await self._begin(claim, asked_at) == "drifted" and self.settings.drift_correct:
+                        self._spawn(self._correct(claim["public"]["deployment"]["id"]))
+
+    async def _correct(self, deployment_id: str) -> None:
+        """Correct what drifted, as often as repairs_per_hour allows."""
+        times = self._corrected.setdefault(deployment_id, deque(maxlen=60))
+        recent = [at for at in times if time.monotonic() - at < _HOUR]
+        if len(recent) >= self.settings.repairs_per_hour:
+            LOGGER.error(
+                "drift comes back and is not corrected any more",
+                extra={"fields": {"deployment_id": deployment_id, "times": len(recent)}},
+            )
+            return
+        times.append(time.monotonic())
+        await self.repair(deployment_id, "drift: what is on the host differs from the record")
+
+    # -- life signs --------------------------------------------------------------------------------------------------
+
+    def _process(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "owner": self.owner,
+            "version": self.version,
+            "capacity": self.settings.capacity,
+            "started_at": self.started_at,
+            "work": [work.shown() for work in self.works.values()],
+            "stopping": self._stopping.is_set(),
+        }
+
+    async def _beating(self) -> None:
+        pause = Backoff(1.0, HEARTBEAT_SECONDS)
+        while True:
+            try:
+                answer = await self.tools.api.heartbeat({**self._process(), "stopping": False})
+            except RecordsError as error:
+                self._trouble(error)
+                self.leader = False
+                self._stop_observing()
+                await asyncio.sleep(pause.next())
+                continue
+            pause.reset()
+            self._heard()
+            self.listener, self.leader = answer.listener, answer.leader
+            if self.leader and not self._stopping.is_set():
+                self._start_observing()
+            else:
+                self._stop_observing()
+            await self._wait(self._beat, HEARTBEAT_SECONDS)
+
+    def _start_observing(self) -> None:
+        settings = self.settings
+        wanted = settings.health_interval or settings.metrics_interval or settings.follow_logs
+        if wanted and (self._observing is None or self._observing.done()):
+            self._observer = Observing(
+                settings, self.tools.api, self.inventory, self.repair, logging.getLogger("listener.observing")
+            )
+            self._observing = self._spawn(self._observer.run())
+
+    def _stop_observing(self) -> None:
+        if self._observing is not None:
+            self._observing.cancel()
+            self._observing = self._observer = None
+
+    def _sweep(self) -> None:
+        for run in runs.sweep(self.settings.runs, identity.is_gone):
+            LOGGER.warning("what a dead listener left was ended and removed", extra={"fields": {"claim_id": run}})
+
+    async def _sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.to_thread(self._sweep)
+
+    async def _ticking(self) -> None:
+        """Prove to systemd, and to whoever asks, that the loop turns."""
+        every = min(5.0, (watchdog_seconds() or 20.0) / 3)
+        while True:
+            self._ticked = time.monotonic()
+            notify("WATCHDOG=1")
+            await asyncio.sleep(every)
+
+    def _heard(self) -> None:
+        """The control plane answered."""
+        first = not self._last_answer or bool(self._said)
+        self._last_answer, self._said = time.monotonic(), ""
+        ahead = self.tools.api.clock_ahead
+        if first:
+            LOGGER.info("the control plane answers", extra={"fields": {"api_url": self.settings.api_url}})
+            if abs(ahead) > _CLOCK_SECONDS:
+                LOGGER.warning(
+                    "the clocks differ; leases do not depend on it, times in logs do",
+                    extra={"fields": {"seconds_ahead": round(ahead)}},
+                )
+
+    def _trouble(self, error: RecordsError) -> None:
+        """Say once what is wrong, and again when it is something else."""
+        self.figures.add("errors_total", code=error.code)
+        if str(error) != self._said:
+            self._said = str(error)
+            LOGGER.error(
+                "no answer of use from the control plane; it is asked again and again",
+                extra={"fields": {"code": error.code, "cause": str(error)}},
+            )
+        if isinstance(error, AuthenticationError):
+            self._take_new_key()
+
+    def _take_new_key(self) -> None:
+        """A key that was replaced in its file is taken without a reload."""
+        with contextlib.suppress(RecordsError):
+            if self.tools.api.key_is_old(self.settings):
+                self._spawn(self.reload())
+
+    # -- for others --------------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the control plane answered lately."""
+        return bool(self._last_answer) and not self._said
+
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """For ``/ok``."""
+        turning = time.monotonic() - self._ticked < _HUNG_SECONDS
+        good = turning and bool(self._last_answer)
+        state = {
+            "ok": good,
+            "running": len(self.works),
+            "capacity": self.settings.capacity,
+            "connected": self.connected,
+            "leader": self.leader,
+            "listener": self.listener.get("compute_id"),
+            "version": self.version,
+            "work": [work.shown() for work in self.works.values()],
+            "observing": self._observer.status() if self._observer is not None else {},
+        }
+        return good, state
+
+    def metrics(self) -> str:
+        """For ``/metrics``."""
+        gauges = {
+            "running": float(len(self.works)),
+            "capacity": float(self.settings.capacity),
+            "connected": float(self.connected),
+            "leader": float(self.leader),
+            "leases": float(len(self.leases.held())),
+            "clock_ahead_seconds": self.tools.api.clock_ahead,
+        }
+        return self.figures.text(gauges)
+
+
+def _figures() -> Figures:
+    figures = Figures()
+    declare: Callable[[str, str, str], None] = figures.declare
+    declare("running", "gauge", "Runs of playbooks now.")
+    declare("capacity", "gauge", "Runs at once at most.")
+    declare("connected", "gauge", "Whether the control plane answered the last request.")
+    declare("leader", "gauge", "Whether this process observes the running servers.")
+    declare("leases", "gauge", "Claims that are held.")
+    declare("clock_ahead_seconds", "gauge", "How far the control plane's clock is ahead of this one.")
+    declare("claims_total", "counter", "Claims that were handed out to this process.")
+    declare("work_total", "counter", "Pieces of work that ended, by how.")
+    declare("errors_total", "counter", "Requests to the control plane that failed, by the kind of error.")
+    return figures

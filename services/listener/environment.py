@@ -1,0 +1,46 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The environment of everything of Ansible that the listener starts: its own home, nothing of the service manager's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ansible_collections.selfhosted.langgraph.services.listener.settings import Settings
+
+COLLECTION = Path(__file__).resolve().parent.parent.parent
+#: Of the listener itself, and not for what it starts.
+_OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "MAINPID")
+
+
+def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
+    """Environment of one program of Ansible. home: its ANSIBLE_HOME, which concurrent runs must not share."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in _OWN and not name.startswith("ANSIBLE_")
+    }
+    kept = {name: value for name, value in os.environ.items() if name.startswith("ANSIBLE_VAULT_")}
+    found = [str(COLLECTION.parent.parent.parent)] if COLLECTION.parent.parent.name == "ansible_collections" else []
+    return {
+        **inherited,
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+        "PYTHONUNBUFFERED": "1",
+        "ANSIBLE_HOME": str(home),
+        "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
+        "ANSIBLE_CONFIG": settings.ansible_config or os.devnull,
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([*found, "/usr/share/ansible/collections"]),
+        "ANSIBLE_CALLBACKS_ENABLED": "selfhosted.langgraph.work_log",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_RETRY_FILES_ENABLED": "false",
+        **(
+            {}
+            if settings.ansible_config
+            else {"ANSIBLE_PIPELINING": "true", "ANSIBLE_INTERPRETER_PYTHON": "auto_silent"}
+        ),
+        **settings.environment,
+    }

@@ -1,0 +1,327 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One claim from the moment it was handed out until it is given back, whatever happens to its playbook."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    InvalidInput,
+    RecordsError,
+    RecordsUnavailable,
+    StaleClaim,
+)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import write_claim
+from ansible_collections.selfhosted.langgraph.services.listener.api import Api
+from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
+from ansible_collections.selfhosted.langgraph.services.listener.inventory import DEFAULT_GROUP, Inventory
+from ansible_collections.selfhosted.langgraph.services.listener.leases import Lease, Leases
+from ansible_collections.selfhosted.langgraph.services.listener.runs import Result, Run
+from ansible_collections.selfhosted.langgraph.services.listener.settings import Settings
+
+LOGGER = logging.getLogger("listener.work")
+_OWN_LINES = 1_000_000_000  # where our numbers of log lines begin: those of the playbook's callback count from 1
+_RETRY_SECONDS = 5.0  # before the second attempt; doubled with each
+_MOST_RETRY = 300.0
+
+#: How a piece of work ended.
+Outcome = Literal["done", "failed", "retry", "lost", "handed back", "in sync", "drifted"]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all pieces of work share."""
+
+    settings: Settings
+    api: Api
+    leases: Leases
+    inventory: Inventory
+    pool: ThreadPoolExecutor
+    owner: Mapping[str, Any]
+    #: How many deployments each host of the inventory serves.
+    load: Callable[[], Mapping[str, int]]
+
+
+class Work:
+    """A claim, its lease and its run. said: why it is done, if nobody asked for it, for the log of the revision."""
+
+    def __init__(self, tools: Tools, claim: Claim, asked_at: float, said: str = "") -> None:
+        self.tools = tools
+        self.said = said
+        self.public: dict[str, Any] = dict(claim["public"])
+        self.claim = claim
+        self.claim_id: str = self.public["claim_id"]
+        self.epoch: int = self.public["epoch"]
+        self.action: str = self.public["action"]
+        self.since = datetime.now(UTC).isoformat(timespec="seconds")
+        self.host = ""
+        self._lines = _OWN_LINES
+        directory = tools.settings.runs / f"{self.claim_id[:8]}-{self.epoch}"
+        self.run = Run(tools.settings, directory, self.claim_id, tools.owner)
+        seconds = float(self.public["seconds_left"])
+        self.lease: Lease = tools.leases.hold(self.claim_id, self.epoch, seconds, asked_at, self._lost)
+
+    # -- shown -------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The deployment's name."""
+        return str(self.public["deployment"]["name"])
+
+    @property
+    def number(self) -> int | None:
+        """The revision's number."""
+        revision = self.public["revision"]
+        return revision["number"] if revision else None
+
+    def shown(self) -> dict[str, Any]:
+        """What is at work, for the records."""
+        return {
+            "claim_id": self.claim_id,
+            "deployment": self.name,
+            "revision": self.number,
+            "action": self.action,
+            "step": self.run.told.step[:200],
+            "since": self.since,
+        }
+
+    def _fields(self, **more: Any) -> dict[str, Any]:
+        return {
+            "fields": {
+                "deployment": self.name,
+                "revision": self.number,
+                "action": self.action,
+                "claim_id": self.claim_id,
+                **more,
+            }
+        }
+
+    # -- from outside ------------------------------------------------------------------------------------------------
+
+    def _lost(self, why: str) -> None:
+        """Called from a thread of the leases: the run must be over before the lease is."""
+        LOGGER.warning("a claim is lost; its run is ended", extra=self._fields(cause=why))
+        self.run.end(f"lost: {why}", patience=min(5.0, self.tools.settings.lease_margin / 3))
+
+    def hand_back(self) -> None:
+        """End the run and give the claim back, for somebody else to begin again. Blocks."""
+        self.run.end("handed back")
+
+    # -- the whole of it ---------------------------------------------------------------------------------------------
+
+    async def do(self) -> Outcome:
+        """Work on it; never raises but for a cancellation."""
+        began = time.monotonic()
+        outcome: Outcome = "failed"
+        LOGGER.info("work begins", extra=self._fields(epoch=self.epoch, attempt=self.attempt))
+        try:
+            outcome = await self._do()
+        except Exception as error:  # whatever it is: the claim must not be left to run out in silence
+            LOGGER.exception("work failed in a way that nobody foresaw", extra=self._fields())
+            outcome = await self._give_up(
+                f"The listener met an error that it does not know ({type(error).__name__}); see its log."
+            )
+        finally:
+            self.tools.leases.release(self.claim_id)
+            await asyncio.get_running_loop().run_in_executor(None, self.run.remove)
+        LOGGER.info("work ends", extra=self._fields(outcome=outcome, seconds=round(time.monotonic() - began, 1)))
+        return outcome
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at this revision this is, from 1."""
+        revision = self.public["revision"] or {}
+        attempts = revision.get("attempts")
+        return attempts if isinstance(attempts, int) and attempts > 0 else 1
+
+    async def _do(self) -> Outcome:
+        settings = self.tools.settings
+        try:
+            self.host = self._choose_host()
+        except InvalidInput as error:
+            return await self._give_up(str(error))
+        try:
+            self.run.prepare()
+            self._write_claim()
+        except (OSError, InvalidInput) as error:
+            return await self._no_room(error)
+        if self.said:
+            await self._say("WARNING", f"The listener repairs it: {self.said}.")
+        if self.attempt > 1 and self.action == "apply" and self.public["reason"] == "due":
+            await self._say(
+                "WARNING", f"Attempt {self.attempt}: whoever worked on this revision before did not bring it to an end."
+            )
+        variables = {"langgraph_claim_id": self.claim_id, "langgraph_hosts": self.host}
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(settings.run_timeout, self._too_long)
+        try:
+            result = await self.run.execute(self.tools.pool, variables, check=self.action == "check")
+        finally:
+            deadline.cancel()
+        return await self._checked(result) if self.action == "check" else await self._applied(result)
+
+    def _too_long(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(
+            None, self.run.end, f"deadline: The run took more than {self.tools.settings.run_timeout:g} s"
+        )
+
+    def _choose_host(self) -> str:
+        deployment = self.public["deployment"]
+        group = str(deployment.get("host_group") or DEFAULT_GROUP)
+        current = deployment.get("host")
+        return self.tools.inventory.choose(group, str(current) if current else None, self.tools.load(), self.name)
+
+    def _write_claim(self) -> None:
+        settings = self.tools.settings
+        connection = {
+            "api_url": settings.api_url,
+            "api_key": settings.read_key(),
+            "validate_certs": settings.validate_certs,
+            "ca_path": settings.ca_path or None,
+            "workspace": settings.workspace or None,
+            "actor": None,
+        }
+        checked = self.action == "check"
+        public = {**self.claim["public"], **({"action": "apply", "preview": True} if checked else {})}
+        write_claim(
+            str(self.run.work_dir), {"public": public, "private": self.claim["private"]}, connection, self.tools.owner
+        )
+
+    # -- how it ended ------------------------------------------------------------------------------------------------
+
+    async def _applied(self, result: Result) -> Outcome:
+        """After a run of the playbook, which has reported and released by itself unless something went wrong."""
+        if self.lease.lost:
+            return "lost"
+        if not self._is_open():
+            return "done" if result.rc == 0 else "failed"
+        step = f" at the step {result.told.step}" if result.told.step else ""
+        if result.ended == "handed back":
+            await self._report(release=True)
+            return "handed back"
+        if result.ended.startswith("deadline"):
+            return await self._give_up(f"{result.ended.partition(': ')[2]}{step} and was ended.", result)
+        if result.rc is None or result.rc in (137, 143):
+            return await self._again(f"ansible-playbook was killed{step}.", result)
+        if result.told.code == "records_unavailable":
+            return await self._again(f"The control plane could not be reached{step}.", result)
+        if result.told.code == "stale_claim":
+            return "lost"
+        if result.rc == 0:
+            return await self._give_up("The playbook ended without a report.", result)
+        cause = result.told.message or self._last_line(result) or f"ansible-playbook ended with status {result.rc}."
+        return await self._give_up(cause, result)
+
+    def _is_open(self) -> bool:
+        """Whether the claim's files are there: the module that releases it removes them."""
+        return any(self.run.work_dir.glob("*/claim.json"))
+
+    @staticmethod
+    def _last_line(result: Result) -> str:
+        errors = [line for line in result.told.tail if "ERROR" in line or line.startswith("fatal")]
+        lines = errors or list(result.told.tail)
+        return lines[-1].strip()[:1000] if lines else ""
+
+    async def _again(self, cause: str, result: Result | None = None) -> Outcome:
+        """A cause that may pass: the revision is tried again later, not for ever."""
+        settings = self.tools.settings
+        if self.attempt > settings.retries or (self.public["reason"] == "named" and self.action != "delete"):
+            return await self._give_up(f"{cause} It was attempt {self.attempt} of {settings.retries + 1}.", result)
+        pause = min(_RETRY_SECONDS * 2 ** (self.attempt - 1), _MOST_RETRY)
+        await self._say(
+            "WARNING",
+            f"{cause} It is tried again in {pause:.0f} s (attempt {self.attempt + 1} of {settings.retries + 1}).",
+        )
+        LOGGER.warning(
+            "a run died and is tried again", extra=self._fields(cause=cause, attempt=self.attempt, seconds=pause)
+        )
+        await self._report(release=True, retry_after=pause)
+        return "retry"
+
+    async def _no_room(self, error: Exception) -> Outcome:
+        """The run's files cannot be written: nothing of the deployment is wrong."""
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        cause = f"The listener cannot write below {self.tools.settings.state_dir} ({why})."
+        LOGGER.error("no run can begin", extra=self._fields(cause=cause))
+        return await self._again(cause)
+
+    async def _give_up(self, cause: str, result: Result | None = None) -> Outcome:
+        """The end with a cause; a revision that serves goes on serving."""
+        tail = "\n".join(result.told.tail) if result else ""
+        LOGGER.error("work failed", extra=self._fields(cause=cause[:2000]))
+        if self.action == "check":
+            await self._report(release=True, drift={"status": "failed", "changes": [], "cause": cause[:4000]})
+            return "failed"
+        revision = self.public["revision"]
+        if self.action == "delete":
+            status: str | None = "DELETE_FAILED"
+        else:
+            status = None if revision and revision["status"] == _model.DEPLOYED else "FAILED"
+        await self._report(
+            status=status, cause=cause[:4000], log_tail=tail or None, health=_bad_health(cause), release=True
+        )
+        return "failed"
+
+    async def _checked(self, result: Result) -> Outcome:
+        """After a check: what it would change is told; a check that lost its claim tells nothing."""
+        if self.lease.lost or result.ended == "handed back":
+            if not self.lease.lost:
+                await self._report(release=True)
+            return "lost" if self.lease.lost else "handed back"
+        if result.rc != 0:
+            cause = (
+                result.ended.partition(": ")[2]
+                or result.told.message
+                or self._last_line(result)
+                or "the check was killed"
+            )
+            return await self._give_up(f"The check failed: {cause}", result)
+        changes = result.told.changes
+        await self._report(release=True, drift={"status": "drifted" if changes else "in_sync", "changes": changes})
+        return "drifted" if changes else "in sync"
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    async def _report(self, **what: Any) -> bool:
+        """A last report, tried until the lease is about to end; whether it arrived."""
+        pause = Backoff(0.5, 5.0)
+        while not self.lease.lost:
+            try:
+                await self.tools.api.report(
+                    self.claim_id, self.epoch, **({"host": self.host} if self.host else {}), **what
+                )
+                return True
+            except StaleClaim:
+                return False
+            except RecordsUnavailable as error:
+                LOGGER.warning("a report did not arrive; it is tried again", extra=self._fields(cause=str(error)))
+                await asyncio.sleep(pause.next())
+            except RecordsError as error:
+                LOGGER.error("a report was refused", extra=self._fields(cause=str(error)))
+                return False
+        return False
+
+    async def _say(self, level: str, message: str) -> None:
+        """A line of our own in the log of the revision; it need not arrive."""
+        self._lines += 1
+        entry = {"seq": self._lines, "timestamp": datetime.now(UTC).isoformat(), "level": level, "message": message}
+        try:
+            await self.tools.api.append_logs(self.claim_id, "build", [entry])
+        except RecordsError as error:
+            LOGGER.warning("a line of a log did not arrive", extra=self._fields(cause=str(error)))
+
+
+def _bad_health(cause: str) -> dict[str, Any]:
+    return {"ok": False, "message": cause[:1000]}
