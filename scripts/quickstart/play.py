@@ -19,15 +19,8 @@ from stack import programs
 
 #: Variables of the environment that would change what the playbook does.
 FOREIGN = re.compile(r"^(ANSIBLE_|LANGGRAPH_(?!QUICKSTART)|LANGSMITH_|LANGCHAIN_|PYTHON)")
-#: Tasks that take long enough to be told as a step of their own.
-TOLD = {
-    "Stage the revision": "Apply: source, packages, import check",
-    "Start and gate": "Apply: start, wait until it answers",
-    "Switch": "Apply: let it serve",
-}
 #: Programs that run as long as the parts do.
-PARTS = {"langgraph-postgres", "langgraph-control-plane"}
-UNTOLD = {"Look at the inventory", "Apply revisions"}
+PARTS = {"langgraph-postgres", "langgraph-control-plane", "langgraph-listener"}
 _HEADER = re.compile(r"^(PLAY|TASK) \[(.*)\] \*+$")
 _RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 
@@ -57,7 +50,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Changes with whatever the parts (supervisord, Postgres, Redis, tools, control plane) are made from."""
+    """Changes with whatever the parts (supervisord, Postgres, Redis, tools, control plane, listener) are made from."""
     digest = hashlib.sha256()
     sources = [CHECKOUT / name for name in ("playbooks", "plugins", "roles", "services")]
     files = [path for source in sources for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc"]
@@ -80,7 +73,7 @@ def run(settings: Settings, progress: Progress) -> Outcome:
     command += ["-i", str(settings.inventory), "selfhosted.langgraph.quickstart"]
     if _parts_run(settings, made_from):
         command += ["--skip-tags", "parts"]
-        progress.done("Supervisor, Postgres, Redis, tools, control plane: running, unchanged")
+        progress.done("Supervisor, Postgres, Redis, tools, control plane, listener: running, unchanged")
     with open(settings.log, "w", encoding="utf-8", opener=_private) as log:
         process = subprocess.Popen(
             command,
@@ -130,13 +123,10 @@ def _follow(lines: IO[str], log: IO[str], progress: Progress) -> Outcome:
         if header[1] == "PLAY":
             step, told = name, False
             continue
-        if not told and step not in UNTOLD:  # a play without tasks is not worth a line
+        if not told:  # a play without tasks is not worth a line
             progress.done(step)
             told = True
-        if name in TOLD:
-            progress.done(TOLD[name])
-        else:
-            progress.doing(f"{step}: {name}")
+        progress.doing(f"{step}: {name}")
     outcome.failure = _failure(said) or outcome.failure or "\n".join(said[-15:])
     return outcome
 

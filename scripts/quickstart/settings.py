@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ PORTS = 100
 LONGEST_SUPERVISOR_DIR = 83
 #: Characters that some part (supervisord, make, the shell of a virtual environment) would take for something else.
 FORBIDDEN = "\"'\\$%`\n:;"
+#: How builds reach package indexes, besides what supervisord hands on: what the user's shell says, the listener is told.
+NETWORK = re.compile(r"^(UV|PIP)_\w+$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO)$")
 
 
 class QuickstartError(Exception):
@@ -35,6 +38,7 @@ class State:
     port: int
     postgres_port: int
     api_port: int
+    listener_port: int
     supervisor_dir: str
     postgres_password: str
     records_password: str
@@ -45,6 +49,7 @@ class State:
         return {
             self.postgres_port: ("Postgres", VARIABLES["postgres_port"]),
             self.api_port: ("the control plane", VARIABLES["api_port"]),
+            self.listener_port: ("the listener", VARIABLES["listener_port"]),
             **{self.port + number: (name, VARIABLES["port"]) for number, name in enumerate(names)},
         }
 
@@ -148,27 +153,31 @@ def load() -> Settings:
 def _check_apart(state: State) -> None:
     """Raise QuickstartError when one port is meant for two things."""
     last = state.port + PORTS_PER_DEPLOYMENT - 1
-    for name in ("postgres_port", "api_port"):
+    others = [name for name in VARIABLES if name != "port"]
+    for name in others:
         port = getattr(state, name)
         if state.port <= port <= last:
             raise QuickstartError(
                 f"{VARIABLES[name]}={port} is one of the ports {state.port} to {last} of the server: "
                 "choose another one."
             )
-    if state.postgres_port == state.api_port:
-        raise QuickstartError(
-            f"{VARIABLES['api_port']} and {VARIABLES['postgres_port']} are both {state.api_port}: choose another one."
-        )
+    for number, name in enumerate(others):
+        for other in others[:number]:
+            if getattr(state, name) == getattr(state, other):
+                raise QuickstartError(
+                    f"{VARIABLES[name]} and {VARIABLES[other]} are both {getattr(state, name)}: choose another one."
+                )
 
 
 VARIABLES = {
     "port": "QUICKSTART_PORT",
     "postgres_port": "QUICKSTART_POSTGRES_PORT",
     "api_port": "QUICKSTART_API_PORT",
+    "listener_port": "QUICKSTART_LISTENER_PORT",
 }
-_DEFAULTS = {"port": 22000, "postgres_port": 25432, "api_port": 1985}
+_DEFAULTS = {"port": 22000, "postgres_port": 25432, "api_port": 1985, "listener_port": 1986}
 #: Ports that quickstarts of older versions have not decided.
-_ADDED = {"api_port"}
+_ADDED = {"api_port", "listener_port"}
 
 
 def _port(variable: str) -> int | None:
@@ -253,6 +262,17 @@ def inventory(settings: Settings) -> str:
         "langgraph_control_plane_python": str(VENV / "bin" / "python"),
         "langgraph_control_plane_encryption_key_file": str(home / "encryption.key"),
         "langgraph_control_plane_bootstrap_key_file": str(settings.api_key),
+        "langgraph_listener": "quickstart",
+        "langgraph_listener_port": state.listener_port,
+        "langgraph_listener_dir": str(home / "listener"),
+        "langgraph_listener_python": str(VENV / "bin" / "python"),
+        "langgraph_listener_api_key_file": str(home / "listener.key"),
+        "langgraph_listener_inventory": [str(settings.inventory)],
+        "langgraph_listener_environment": {
+            name: os.environ[name] for name in sorted(os.environ) if NETWORK.match(name)
+        },
+        "langgraph_listener_ansible_config": str(settings.configuration),
+        "langgraph_listener_shutdown_timeout": 60,
         "langgraph_postgres_port": state.postgres_port,
         "langgraph_postgres_data_dir": str(home / "postgres"),
         "langgraph_postgres_password": state.postgres_password,
@@ -268,7 +288,7 @@ def inventory(settings: Settings) -> str:
     for name, value in values.items():
         lines.append(f"    {name}: " + (str(value) if isinstance(value, int) else f"!unsafe {json.dumps(value)}"))
     lines.append("  children:")
-    for group in ("langgraph_servers", "langgraph_control_planes"):
+    for group in ("langgraph_servers", "langgraph_control_planes", "langgraph_listeners"):
         lines += [f"    {group}:", "      hosts:", "        quickstart:"]
     lines.append("")
     return "\n".join(lines)

@@ -79,12 +79,11 @@ def summary(settings: Settings, result: dict[str, Any], answer: str, changed: in
         ("agent", f"{url} (revision {result['revision']}, id {result['revision_id']})"),
         ("its source", settings.shown(CHECKOUT / "examples" / "agent")),
         ("API", f"{state.api_url} (key of an administrator: {settings.shown(settings.api_key)})"),
+        ("listener", f"http://127.0.0.1:{state.listener_port}/ok (applies every deployment; record: quickstart)"),
         ("Postgres", f"127.0.0.1:{state.postgres_port} (records: database control_plane)"),
         ("all files", f"{settings.shown(settings.directory)} ({space(settings.directory)})"),
     ]
     python = settings.shown(VENV / "bin" / "python")
-    playbook = shlex.quote(settings.shown(VENV / "bin" / "ansible-playbook"))
-    inventory = shlex.quote(settings.shown(settings.inventory))
     running = [(program["name"], program["statename"].lower()) for program in programs(state.supervisor_dir)]
     lines = [
         "",
@@ -107,8 +106,7 @@ def summary(settings: Settings, result: dict[str, Any], answer: str, changed: in
         "",
         cli(settings),
         "",
-        f"Apply again:  {playbook} -i {inventory} selfhosted.langgraph.apply",
-        "Stop:         make quickstart-down           (PURGE=1 removes everything, the data too)",
+        "Stop:  make quickstart-down           (PURGE=1 removes everything, the data too)",
         "",
         f"{ending} after {progress.seconds():.1f} s (changed={changed}).",
     ]

@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUICKSTART_PORT", "41000")
     monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", "41050")
     monkeypatch.setenv("QUICKSTART_API_PORT", "41060")
+    monkeypatch.setenv("QUICKSTART_LISTENER_PORT", "41061")
 
 
 def problems(quickstart: dict[str, ModuleType]) -> str:
@@ -79,7 +81,12 @@ def test_full_disk(quickstart: dict[str, ModuleType], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("variable", "what"), [("QUICKSTART_POSTGRES_PORT", "Postgres"), ("QUICKSTART_API_PORT", "the control plane")]
+    ("variable", "what"),
+    [
+        ("QUICKSTART_POSTGRES_PORT", "Postgres"),
+        ("QUICKSTART_API_PORT", "the control plane"),
+        ("QUICKSTART_LISTENER_PORT", "the listener"),
+    ],
 )
 def test_taken_port_names_process_and_variable(
     quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, variable: str, what: str
@@ -109,37 +116,43 @@ def test_overlapping_ports(quickstart: dict[str, ModuleType], monkeypatch: pytes
         quickstart["settings"].load()
 
 
-def test_one_port_for_two_things(quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUICKSTART_API_PORT", "41050")
-    monkeypatch.setenv("QUICKSTART_POSTGRES_PORT", "41050")
+@pytest.mark.parametrize(
+    "pair", [("API", "POSTGRES"), ("LISTENER", "POSTGRES"), ("LISTENER", "API")], ids=lambda pair: "-".join(pair)
+)
+def test_one_port_for_two_things(
+    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, pair: tuple[str, str]
+) -> None:
+    for name in pair:
+        monkeypatch.setenv(f"QUICKSTART_{name}_PORT", "41050")
     with pytest.raises(quickstart["settings"].QuickstartError, match="are both 41050"):
         quickstart["settings"].load()
 
 
-def test_a_quickstart_of_before_the_control_plane(
-    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("part", "what"), [("api", "the control plane"), ("listener", "the listener")])
+def test_a_quickstart_of_before_a_part_came(
+    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, part: str, what: str
 ) -> None:
     free_ports(monkeypatch)
     places, preflight = quickstart["settings"], quickstart["preflight"]
     places.write(places.load())
     kept = places.load().directory / "state.json"
     state = json.loads(kept.read_text())
-    del state["api_port"]
+    del state[f"{part}_port"]
     kept.write_text(json.dumps(state))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        monkeypatch.setenv("QUICKSTART_API_PORT", str(port))
+        monkeypatch.setenv(f"QUICKSTART_{part.upper()}_PORT", str(port))
         settings = places.load()
         assert (settings.is_new, settings.undecided, settings.state.port) == (False, {port}, 41000)
         monkeypatch.setattr(preflight, "runs", lambda directory: True)  # its other programs hold their own ports
-        with pytest.raises(places.QuickstartError, match=f"Port {port}, meant for the control plane, is taken"):
+        with pytest.raises(places.QuickstartError, match=f"Port {port}, meant for {what}, is taken"):
             preflight.check(settings)
     preflight.check(settings)
     places.write(settings)
-    monkeypatch.delenv("QUICKSTART_API_PORT")
-    assert (places.load().state.api_port, places.load().undecided) == (port, frozenset())
+    monkeypatch.delenv(f"QUICKSTART_{part.upper()}_PORT")
+    assert (getattr(places.load().state, f"{part}_port"), places.load().undecided) == (port, frozenset())
     del state["port"]
     kept.write_text(json.dumps(state))
     with pytest.raises(places.QuickstartError, match="is damaged"):
@@ -188,8 +201,31 @@ def test_long_path_gets_a_short_link(
 
 def test_inventory_values_are_no_templates(quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     free_ports(monkeypatch)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://{{ user }}@index.example/simple")
     places = quickstart["settings"]
     text = places.inventory(places.load())
     document: Any = yaml.compose(text)
     for line in document.value[0][1].value[0][1].value:
         assert line[1].tag in ("!unsafe", "tag:yaml.org,2002:int"), line[0].value
+
+
+def test_what_builds_need_of_the_network_is_the_listeners(
+    quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible itself reads the inventory: what it makes of a list, a mapping and braces counts."""
+    free_ports(monkeypatch)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://{{ user }}@index.example/simple")
+    monkeypatch.setenv("UNRELATED_TOKEN", "secret")
+    places = quickstart["settings"]
+    places.write(places.load())
+    settings = places.load()
+    words = [sys.executable, "-m", "ansible", "inventory", "-i", str(settings.inventory), "--host", "quickstart"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    known = json.loads(done.stdout)
+    told = known["langgraph_listener_environment"]
+    index = told["UV_DEFAULT_INDEX"]
+    assert (
+        index["__ansible_unsafe"] if isinstance(index, dict) else index
+    ) == "https://{{ user }}@index.example/simple"
+    assert "UNRELATED_TOKEN" not in told
+    assert len(known["langgraph_listener_inventory"]) == 1

@@ -28,7 +28,12 @@ from tests.e2e.quickstart.visitor import (
     snippet_of,
 )
 
-PORTS = {"QUICKSTART_PORT": 22000, "QUICKSTART_POSTGRES_PORT": 25432, "QUICKSTART_API_PORT": 1985}
+PORTS = {
+    "QUICKSTART_PORT": 22000,
+    "QUICKSTART_POSTGRES_PORT": 25432,
+    "QUICKSTART_API_PORT": 1985,
+    "QUICKSTART_LISTENER_PORT": 1986,
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +56,10 @@ def visitor() -> Iterator[Visitor]:
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
     """Nothing to say, as in the README; other ports when somebody's quickstart runs on this machine already."""
-    if are_free(22000, 22004) and are_free(25432, 25432) and are_free(1985, 1985):
+    if are_free(22000, 22004) and are_free(25432, 25432) and are_free(1985, 1986):
         return {}
-    return {"QUICKSTART_PORT": "22300", "QUICKSTART_POSTGRES_PORT": "25532", "QUICKSTART_API_PORT": "25533"}
+    others = {"QUICKSTART_API_PORT": "25533", "QUICKSTART_LISTENER_PORT": "25534"}
+    return {"QUICKSTART_PORT": "22300", "QUICKSTART_POSTGRES_PORT": "25532", **others}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +133,7 @@ def test_secrets_are_the_users_alone(visitor: Visitor, first: Done) -> None:
     assert home.stat().st_mode & 0o077 == 0
     state = json.loads((home / "state.json").read_text())
     secrets = [state["postgres_password"], state["records_password"]]
-    secrets += [(home / name).read_text().strip() for name in ("api.key", "encryption.key")]
+    secrets += [(home / name).read_text().strip() for name in ("api.key", "listener.key", "encryption.key")]
     for value in secrets:
         assert value not in first.output
         assert value not in (home / "quickstart.log").read_text()
@@ -151,10 +157,10 @@ def test_it_comes_back_with_its_data(visitor: Visitor, first: Done, ports: dict[
     assert visitor.run("make", "quickstart-down").status == 0
     assert not visitor.processes()
     assert (visitor.checkout / ".quickstart").exists()
-    # as an older quickstart left it, from before there was a control plane
+    # as an older quickstart left it, from before there was a control plane and a listener
     state = visitor.checkout / ".quickstart" / "state.json"
     known = json.loads(state.read_text())
-    del known["api_port"]
+    del known["api_port"], known["listener_port"]
     state.write_text(json.dumps(known))
     assert visitor.run("make", "quickstart", **ports).status == 0
     again = remember.replace("client.threads.create(thread_id=KNOWN)", '{"thread_id": KNOWN}')
@@ -177,7 +183,11 @@ def test_as_root_in_a_long_path_with_spaces() -> None:
     folder.chmod(0o700)
     visitor = settle(folder / "home of root", f"my {'long ' * 12}checkout", (0, 0))
     try:
-        free = {"QUICKSTART_POSTGRES_PORT": "25632", "QUICKSTART_API_PORT": "25633"}
+        free = {
+            "QUICKSTART_POSTGRES_PORT": "25632",
+            "QUICKSTART_API_PORT": "25633",
+            "QUICKSTART_LISTENER_PORT": "25634",
+        }
         done = visitor.run("make", "quickstart", QUICKSTART_PORT="22400", **free)
         assert done.status == 0
         assert "6 * 7 = 42." in done.output
