@@ -113,8 +113,8 @@ class ClaimPublic(TypedDict):
     claim_id: str  # in a preview: "" (nothing was claimed)
     epoch: int
     seconds_left: float
-    action: Literal["apply", "delete"]
-    reason: Literal["due", "named"]
+    action: Literal["apply", "delete", "check"]
+    reason: Literal["due", "named", "check"]
     preview: bool
     deployment: ClaimDeployment
     revision: ClaimRevision | None  # None: a delete of a deployment that never had one
@@ -220,8 +220,9 @@ class Records(Protocol):
         tracked_packages, flavour, api_version, image_version, shareable, route_through_gateway, deployment_tier,
         compute_tier, database_tier, url,
         listener_id, listener (its compute_id), latest_revision_id, latest_revision_number, latest_revision_status,
-        active_revision_id, active_revision_number, cause (of a failed delete), health, host, claim {held, action,
-        owner, since, until, epoch}, version, created_at, updated_at}
+        active_revision_id, active_revision_number, cause (of a failed delete), health, host, drift {status
+        (in_sync, drifted, failed), changes [{task, host, message, diff}], more, cause, checked_at}, claim {held,
+        action, owner, since, until, epoch}, version, created_at, updated_at}
         """
 
     def deployments(
@@ -438,6 +439,7 @@ class Records(Protocol):
         preview: bool = False,
         limit: int | None = None,
         is_dead: Callable[[Mapping[str, Any]], bool] | None = None,
+        check_older_than: float | None = None,
     ) -> list[Claim]:
         """Claim work.
 
@@ -446,6 +448,11 @@ class Records(Protocol):
         ``is_dead(owner)`` (default: ``_process.is_dead``). Unknown: NotFound. preview: reads only; no lease, no
         change. limit: at most so many (due mode). A revision that was claimed ``_model.MAX_ATTEMPTS`` times without
         an end fails instead of being handed out once more.
+
+        check_older_than: instead, deployments to be checked for drift (action and reason are "check"): whose server was
+        not checked for so many seconds, the one that waits longest first; or the named ones. Only where nothing is due
+        and nobody works; others are left out. Any other claim takes a checked deployment over without asking. Not
+        with takeover or preview.
         """
 
     def renew(self, claim_id: str, epoch: int) -> Renewed:
@@ -466,6 +473,7 @@ class Records(Protocol):
         health: Mapping[str, Any] | None = None,
         host: str | None = None,
         retry_after: float | None = None,
+        drift: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Reported:
         """Say how far the work is. status: of the revision; for a delete ``DELETED`` or ``DELETE_FAILED``. None: as
@@ -473,7 +481,9 @@ class Records(Protocol):
 
         On a revision that is DEPLOYED already (repair), status DEPLOYED changes nothing but url, host and health. host:
         of the inventory, where it is applied. release ends the claim (in the same transaction, after the status);
-        retry_after: what is left to do is due again only after so many seconds. StaleClaim: stop working.
+        retry_after: what is left to do is due again only after so many seconds. drift: of a check, which
+        reports nothing else: {status, changes, cause} (see ``deployment``). A revision that was applied is in sync.
+        StaleClaim: stop working.
         """
 
     def place(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, cast
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _process, _sources
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _process, _records_drift, _sources
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
     Held,
     NotFound,
@@ -61,6 +61,7 @@ class WorkRecords(DeploymentRecords):
         preview: bool = False,
         limit: int | None = None,
         is_dead: IsDead | None = None,
+        check_older_than: float | None = None,
     ) -> list[Claim]:
         """See ``_records.Records.claim``. Who is dead on this host is found out here, and asked again with."""
         judge = is_dead or _process.is_dead
@@ -72,6 +73,7 @@ class WorkRecords(DeploymentRecords):
             "preview": preview,
             "limit": limit,
             "dead": [],
+            "check_older_than": check_older_than,
         }
         claims: list[Claim] = []
         for left in reversed(range(_ROUNDS)):
@@ -115,6 +117,7 @@ class WorkRecords(DeploymentRecords):
         health: Mapping[str, Any] | None = None,
         host: str | None = None,
         retry_after: float | None = None,
+        drift: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Reported:
         """See ``_records.Records.report``."""
@@ -129,6 +132,7 @@ class WorkRecords(DeploymentRecords):
             "health": None if health is None else dict(health),
             "host": host,
             "retry_after": retry_after,
+            "drift": None if drift is None else _records_drift.bounded(drift),
         }
         body = {key: value for key, value in told.items() if value is not None}
         answer = self._of_claim("report", claim_id, epoch, {"release": release, **body})

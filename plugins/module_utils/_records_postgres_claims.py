@@ -39,7 +39,13 @@ IsDead = Callable[[Mapping[str, Any]], bool]
 
 ALL = "all"
 _KEPT_CLAIMS = 20
+_LONGEST_AGE = 366 * 86400
 _IDS = "select d.id, d.name from control_plane.deployments d where d.workspace_id = %(workspace)s"
+_UNCHECKED = (
+    "and (d.drift_checked_at is null or d.drift_checked_at < statement_timestamp() - make_interval(secs => %(age)s)) "
+    "order by d.drift_checked_at nulls first limit %(limit)s for update of d skip locked"
+)
+_NAMED = "and d.id = any(%(chosen)s) order by d.id limit %(limit)s"
 _OF_NOBODY, _OF_LISTENER = "and d.listener_id is null", "and d.listener_id = %(listener)s"
 
 
@@ -56,14 +62,21 @@ class ClaimRecords(DeploymentRecords):
         preview: bool = False,
         limit: int | None = None,
         is_dead: IsDead | None = None,
+        check_older_than: float | None = None,
     ) -> list[Claim]:
         """See ``_records.Records.claim``."""
         dead = is_dead or _process.is_dead
+        if check_older_than is not None:
+            check_age(check_older_than, takeover or preview)
         with self.transaction():
             values: dict[str, Any] = {"workspace": self.workspace_id, "limit": limit}
             if listener is not None:
                 values["listener"] = self._listener(listener)["id"]
             lock = "" if preview else "for update of d"
+            if check_older_than is not None:
+                named = None if deployments is None else self._named(list(deployments), values, lock)
+                ids = self._checkable({**values, "age": check_older_than}, named)
+                return self._left(ids, [self._take_check(deployment_id, owner) for deployment_id in ids])
             if deployments is None:
                 values = {**values, "host": owner.get("host"), "boot_id": owner.get("boot_id")}
                 while True:
@@ -121,10 +134,23 @@ class ClaimRecords(DeploymentRecords):
             )
         return [row["id"] for row in found]
 
+    def _checkable(self, values: dict[str, Any], named: list[Any] | None) -> list[Any]:
+        """What serves, where nobody works and nothing is due. Passwords are made by whoever applies, not here."""
+        whose = _OF_LISTENER if "listener" in values else _OF_NOBODY
+        serves = (
+            "and d.claimable_at is null and d.active_revision_id is not null and d.deleted_at is null "
+            "and d.status = 'READY' and (d.claim_id is null or d.lease_until <= statement_timestamp()) "
+            "and d.database_password is not null and d.redis_password is not null"
+        )
+        if named is not None:
+            return [row["id"] for row in self.all(statement(_IDS, serves, _NAMED), {**values, "chosen": named})]
+        return [row["id"] for row in self.all(statement(_IDS, whose, serves, _UNCHECKED), values)]
+
     def _refuse_held(self, ids: list[Any], dead: IsDead) -> None:
         held = self.all(
             "select d.name, d.claim_owner, d.claim_since from control_plane.deployments d where d.id = any(%s) "
-            "and d.claim_id is not null and d.lease_until > clock_timestamp() order by d.name",
+            "and d.claim_id is not null and d.claim_action <> 'check' and d.lease_until > clock_timestamp() "
+            "order by d.name",
             [ids],
         )
         for row in held:
@@ -144,17 +170,27 @@ class ClaimRecords(DeploymentRecords):
     def _take_all(self, ids: list[Any], reason: Literal["due", "named"], owner: Owner, preview: bool) -> list[Claim]:
         claims = (self._take(deployment_id, reason, owner, preview) for deployment_id in ids)
         taken = [claim for claim in claims if claim is not None]
-        if len(taken) > 1 and not preview:
-            # The first ones were taken a while ago.
-            left = self.all(
-                "select id, extract(epoch from lease_until - clock_timestamp())::float8 as seconds "
-                "from control_plane.deployments where id = any(%s)",
-                [ids],
-            )
-            seconds = {str(row["id"]): row["seconds"] for row in left}
-            for claim in taken:
-                claim["public"]["seconds_left"] = round(seconds[claim["public"]["deployment"]["id"]], 3)
+        return taken if preview else self._left(ids, taken)
+
+    def _left(self, ids: list[Any], taken: list[Claim]) -> list[Claim]:
+        """The claims with the seconds that are left of each: of several, the first ones were taken a while ago."""
+        if len(taken) < 2:
+            return taken
+        left = self.all(
+            "select id, extract(epoch from lease_until - clock_timestamp())::float8 as seconds "
+            "from control_plane.deployments where id = any(%s)",
+            [ids],
+        )
+        seconds = {str(row["id"]): row["seconds"] for row in left}
+        for claim in taken:
+            claim["public"]["seconds_left"] = round(seconds[claim["public"]["deployment"]["id"]], 3)
         return taken
+
+    def _take_check(self, deployment_id: Any, owner: Owner) -> Claim:
+        row = self.must(statement(DEPLOYMENT, "where d.id = %s"), [deployment_id])
+        revision = self.must(statement(REVISION, "where r.id = %s"), [row["active_revision_id"]])
+        claim_id = self._lease(row, revision["id"], "check", owner)
+        return self._claim(row, revision, claim_id, "check", False)
 
     def _take(self, deployment_id: Any, reason: Literal["due", "named"], owner: Owner, preview: bool) -> Claim | None:
         by_id = statement(DEPLOYMENT, "where d.id = %s")
@@ -254,8 +290,9 @@ class ClaimRecords(DeploymentRecords):
     # -- what is handed out --------------------------------------------------------------------------------------
 
     def _claim(
-        self, row: Row, revision: Row | None, claim_id: str, reason: Literal["due", "named"], preview: bool
+        self, row: Row, revision: Row | None, claim_id: str, reason: Literal["due", "named", "check"], preview: bool
     ) -> Claim:
+        action: Literal["apply", "delete", "check"] = "delete" if row["status"] == _model.AWAITING_DELETE else "apply"
         secrets: dict[str, str] = {}
         if revision and revision["secrets"]:
             secrets = self.crypt.decrypt_map(revision["secrets"])
@@ -264,7 +301,7 @@ class ClaimRecords(DeploymentRecords):
                 "claim_id": claim_id,
                 "epoch": row["epoch"],
                 "seconds_left": float(LEASE_SECONDS),
-                "action": "delete" if row["status"] == _model.AWAITING_DELETE else "apply",
+                "action": "check" if reason == "check" else action,
                 "reason": reason,
                 "preview": preview,
                 "deployment": {
@@ -327,6 +364,19 @@ class ClaimRecords(DeploymentRecords):
         for row in rows:
             result.setdefault(row["host_key"], {}).setdefault(row["role"], {})[row["slot"]] = row["port"]
         return result
+
+
+def check_age(seconds: float, otherwise: bool) -> None:
+    """InvalidInput unless a claim of checks has a meaning."""
+    if otherwise:
+        raise InvalidInput(
+            "check_older_than was given with takeover or preview; a check takes nothing and shows nothing beforehand.",
+            field="check_older_than",
+        )
+    if not 0 <= seconds <= _LONGEST_AGE:
+        raise InvalidInput(
+            f"check_older_than is {seconds}; use seconds from 0 to {_LONGEST_AGE}.", field="check_older_than"
+        )
 
 
 def _claim_revision(row: Mapping[str, Any]) -> ClaimRevision:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model, _records_drift
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
     Conflict,
     InvalidInput,
@@ -76,6 +76,7 @@ class ReportRecords(ClaimRecords):
         health: Mapping[str, Any] | None = None,
         host: str | None = None,
         retry_after: float | None = None,
+        drift: Mapping[str, Any] | None = None,
         release: bool = False,
     ) -> Reported:
         """See ``_records.Records.report``."""
@@ -87,12 +88,18 @@ class ReportRecords(ClaimRecords):
                 return {"revision": None, "interrupt_requested": False, "changed": False}
             cause, log_tail = clean(cause, _CAUSE_LIMIT), clean(log_tail, _TAIL_LIMIT, tail=True)
             built = {"lock": lock, "repo_commit_sha": repo_commit_sha, "source_sha256": source_sha256}
-            if row["claim_action"] == "delete":
+            if row["claim_action"] == "check" or drift is not None:
+                others = (status, cause, log_tail, url, health, host, retry_after, *built.values())
+                self._report_check(row, drift, any(value is not None for value in others))
+                changed = False
+            elif row["claim_action"] == "delete":
                 changed = self._report_delete(row, status, cause, log_tail)
             else:
                 changed = self._report_built(row, {key: value for key, value in built.items() if value})
                 changed |= self._report_apply(row, status, cause, log_tail)
             changed |= self._report_serving(row, url, health, host)
+            if row["claim_action"] == "apply" and row["claim_revision_id"] == row["active_revision_id"]:
+                self._report_repaired(row, status, health)
             interrupted = self._end_or_renew(row, release, retry_after)
             shown = self.find_revision(row, str(row["claim_revision_id"])) if row["claim_revision_id"] else None
             return {
@@ -212,6 +219,7 @@ class ReportRecords(ClaimRecords):
         self.move_revision(row, revision, *steps, cause=cause, log_tail=log_tail)
         if revision["status"] == _model.DEPLOYED:
             self._deployed(row, revision)
+            self._keep_drift(row, {"status": _records_drift.IN_SYNC})
         if revision["status"] in _model.FAILED:
             self._log_failure(row, revision, cause, log_tail)
         self.audit(
@@ -253,6 +261,33 @@ class ReportRecords(ClaimRecords):
         if status in (None, _model.REPORT_FAILED, _model.BUILD_FAILED, _model.DEPLOY_FAILED, _model.INTERRUPTED):
             return self._report_serving(row, None, {"ok": False, "message": cause})
         return False
+
+    def _report_repaired(self, row: Row, status: str | None, health: Mapping[str, Any] | None) -> None:
+        """A revision that serves and was applied once more is as the record says."""
+        if status in (None, _model.DEPLOYED) and health is not None and health.get("ok") is True:
+            self._keep_drift(row, {"status": _records_drift.IN_SYNC})
+
+    def _report_check(self, row: Row, drift: Mapping[str, Any] | None, otherwise: bool) -> None:
+        """What a check found; it moves nothing."""
+        if row["claim_action"] != "check":
+            raise InvalidInput(
+                f"drift was reported on a claim to {row['claim_action']} deployment {row['name']}; only a check does.",
+                field="drift",
+            )
+        if otherwise:
+            raise InvalidInput(
+                f"The claim on deployment {row['name']} is a check, which reports drift and nothing else.",
+                field="drift",
+            )
+        if drift is not None:
+            self._keep_drift(row, drift)
+
+    def _keep_drift(self, row: Row, drift: Mapping[str, Any]) -> None:
+        self.run(
+            "update control_plane.deployments set drift = %s::jsonb || jsonb_build_object('checked_at', "
+            "clock_timestamp() at time zone 'utc' || '+00:00'), drift_checked_at = clock_timestamp() where id = %s",
+            [to_json(_records_drift.bounded(drift)), row["id"]],
+        )
 
     def _keep_cause(self, revision: Row, cause: str | None, log_tail: str | None) -> bool:
         if cause is None and log_tail is None:
@@ -388,5 +423,5 @@ def check_retry(retry_after: float | None, release: bool) -> None:
 
 def _interrupted(row: Mapping[str, Any]) -> bool:
     """Whether the holder of the claim should stop: asked to, or the deployment is to be deleted."""
-    unwanted = row["status"] == _model.AWAITING_DELETE and row["claim_action"] == "apply"
+    unwanted = row["status"] == _model.AWAITING_DELETE and row["claim_action"] != "delete"
     return bool(row["interrupt_requested"] or unwanted)

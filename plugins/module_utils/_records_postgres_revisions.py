@@ -403,7 +403,8 @@ class RevisionRecords(PostgresBase):
         self.run(
             "update control_plane.deployments set claim_id = null, claim_revision_id = null, claim_action = "
             "null, claim_owner = null, "
-            "claim_since = null, lease_until = null, due_since = clock_timestamp() + make_interval(secs => %s), "
+            "claim_since = null, lease_until = null, due_since = case when claim_action = "
+            "'check' then due_since else clock_timestamp() + make_interval(secs => %s) end, "
             "epoch = epoch + %s where id = %s",
             [retry_after, 1 if fence else 0, row["id"]],
         )

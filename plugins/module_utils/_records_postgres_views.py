@@ -201,12 +201,18 @@ def deployment_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "log_tail": row["delete_log_tail"] if row["delete_failed"] else None,
         "health": row["health"],
         "host": row["host"],
+        "drift": drift_view(row["drift"]),
         "skip_dump": row["skip_dump"],
         "claim": claim_view(row),
         "version": row["version"],
         "created_at": iso(row["created_at"]),
         "updated_at": iso(row["updated_at"]),
     }
+
+
+def drift_view(drift: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the last check found; None: there was none."""
+    return None if drift is None else {**drift, "checked_at": drift["checked_at"].replace(" ", "T")}
 
 
 def claim_view(row: Mapping[str, Any]) -> dict[str, Any]:

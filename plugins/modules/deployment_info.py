@@ -114,6 +114,19 @@ deployments:
       description: Host of the inventory that serves it. Null if none has told yet.
       type: str
       sample: server-1
+    drift:
+      description: What the last check found that differs from the record. Null if there was none yet.
+      type: dict
+      sample:
+        status: drifted
+        changes:
+          - task: Write the settings of the server
+            host: server-1
+            message: ""
+            diff: "-LOG_LEVEL=debug\n+LOG_LEVEL=info\n"
+        more: 0
+        cause: null
+        checked_at: "2026-01-31T12:00:00+00:00"
     claim:
       description: Who works on it since when, and whether to V(apply), V(delete) or V(check).
       type: dict

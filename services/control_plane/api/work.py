@@ -12,7 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import ProtocolTooOld, RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    InvalidInput,
+    ProtocolTooOld,
+    RecordsError,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._wire import WORK_PROTOCOL
 from ansible_collections.selfhosted.langgraph.services.control_plane import answers
 from ansible_collections.selfhosted.langgraph.services.control_plane.answers import Json
@@ -52,6 +56,11 @@ async def claim_work(request: Request, body: schemas.ClaimRequest, protocol: Pro
     """Named deployments, or what is due; waits for it up to ``wait_seconds``."""
     check_protocol(protocol)
     asked = {key: value for key, value in body.given().items() if value is not None}
+    if body.wait_seconds and body.check_older_than is not None:
+        raise InvalidInput(
+            "wait_seconds was given with check_older_than: checks are not waited for; give one of them.",
+            field="wait_seconds",
+        )
     if not body.wait_seconds or body.deployments is not None or body.preview:
         return Json(await perform(request, operations.claim_work, asked))
     return Poll(body.wait_seconds, asked)

@@ -59,6 +59,7 @@ def claim_work(context: Context, body: Mapping[str, Any]) -> _Json:
             preview=body.get("preview", False),
             limit=body.get("limit"),
             is_dead=is_dead,
+            check_older_than=body.get("check_older_than"),
         )
     except Held as held:
         held.extra["suspects"] = suspects

@@ -60,8 +60,8 @@ class ClaimPublic(Answer):
     claim_id: str
     epoch: int
     seconds_left: float
-    action: Literal["apply", "delete"]
-    reason: Literal["due", "named"]
+    action: Literal["apply", "delete", "check"]
+    reason: Literal["due", "named", "check"]
     preview: bool
     deployment: ClaimedDeployment
     revision: ClaimedRevision | None

@@ -254,6 +254,25 @@ class ShownSecretReference(Answer):
     secret_key: str
 
 
+class DriftChange(Answer):
+    """A step that would change something."""
+
+    task: str | None
+    host: str | None
+    message: str | None
+    diff: str | None
+
+
+class Drift(Answer):
+    """What the last check found that differs from the record; ``more`` changes are not shown."""
+
+    status: Literal["in_sync", "drifted", "failed"]
+    changes: list[DriftChange]
+    more: int
+    cause: str | None
+    checked_at: datetime
+
+
 class Claim(Answer):
     """Who works on the deployment now."""
 
@@ -302,6 +321,7 @@ class Deployment(Answer):
     log_tail: str | None
     health: dict[str, Any] | None
     host: str | None
+    drift: Drift | None
     skip_dump: bool
     claim: Claim
     version: int

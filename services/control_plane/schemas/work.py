@@ -54,6 +54,7 @@ class ClaimRequest(Asked):
     preview: bool = False
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
     dead: Annotated[list[dict[str, Any]], Field(max_length=1000)] = []
+    check_older_than: Annotated[float, Field(ge=0, le=366 * 86400, allow_inf_nan=False)] | None = None
     wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT, allow_inf_nan=False)] = 0
 
 
@@ -71,6 +72,24 @@ class Renewed(Answer):
 
     seconds_left: float
     interrupt_requested: bool
+
+
+class DriftChangeRequest(Asked):
+    """A step that would change something."""
+
+    task: _Text | None = None
+    host: _Text | None = None
+    message: _Text | None = None
+    diff: _Text | None = None
+
+
+class DriftRequest(Asked):
+    """What a check found. ``more``: how many changes are left out already."""
+
+    status: Literal["in_sync", "drifted", "failed"]
+    changes: Annotated[list[DriftChangeRequest], Field(max_length=5000)] | None = None
+    more: SmallNumber | None = None
+    cause: _Text | None = None
 
 
 class ReportRequest(_OfClaim):
@@ -100,6 +119,7 @@ class ReportRequest(_OfClaim):
     health: dict[str, Any] | None = None
     host: Line | None = None
     retry_after: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] | None = None
+    drift: DriftRequest | None = None
     release: bool = False
 
 

@@ -84,6 +84,49 @@ def test_a_process_that_stops_is_gone(place: Place) -> None:
     assert [one["id"] for one in seen["processes"]] == [process(2, place)["id"]]
 
 
+def test_a_check_and_what_it_found(place: Place) -> None:
+    made = place.create("chat")
+    place.deploy()
+    body = {"owner": OWNER, "check_older_than": 0}
+    public = ask(place.admin, "claim", body)["claims"][0]["public"]
+    assert (public["action"], public["reason"], public["deployment"]["id"]) == ("check", "check", made["id"])
+    seen = place.admin.get(f"/v2/deployments/{made['id']}").json()
+    assert (seen["claim"]["action"], seen["drift"]["status"]) == ("check", "in_sync")
+    held = {"claim_id": public["claim_id"], "epoch": public["epoch"]}
+    change = {"task": "Write the unit", "host": "web-1", "message": "would change", "diff": None}
+    drift = {"status": "drifted", "changes": [change]}
+    refused = ask(place.admin, "report", {**held, "drift": drift, "status": "DEPLOYED"}, 400)
+    assert refused["extra"] == {"field": "drift"}
+    ask(place.admin, "report", {**held, "drift": drift, "release": True})
+    seen = place.admin.get(f"/v2/deployments/{made['id']}").json()
+    assert (seen["drift"]["status"], seen["drift"]["changes"], seen["drift"]["more"]) == ("drifted", [change], 0)
+    assert ask(place.admin, "claim", {**body, "check_older_than": 3600})["claims"] == []
+
+
+def test_nobody_waits_for_a_check(place: Place) -> None:
+    refused = ask(place.admin, "claim", {"owner": OWNER, "check_older_than": 60, "wait_seconds": 5}, 400)
+    assert refused["extra"] == {"field": "wait_seconds"}
+    ask(place.admin, "claim", {"owner": OWNER, "check_older_than": 60, "takeover": True}, 400)
+    ask(place.admin, "claim", {"owner": OWNER, "check_older_than": 60, "wait_seconds": 0})
+
+
+def test_a_listeners_key_checks_its_own(place: Place) -> None:
+    first, second = place.listener("rack-1"), place.listener("rack-2")
+    for name, listener in (("mine", first), ("theirs", second)):
+        place.create(name, source_config={"resource_spec": {}, "listener_id": listener["id"]})
+        public = ask(place.admin, "claim", {"owner": OWNER, "deployments": [name]})["claims"][0]["public"]
+        told = {"claim_id": public["claim_id"], "epoch": public["epoch"], "status": "DEPLOYED", "release": True}
+        ask(place.admin, "report", told)
+    client = place.of("listener", listener="rack-1")
+    body = {"owner": OWNER, "check_older_than": 0}
+    found = ask(client, "claim", body)["claims"]
+    assert [one["public"]["deployment"]["name"] for one in found] == ["mine"]
+    ask(client, "claim", {**body, "deployments": ["theirs"]}, 404)
+    theirs = ask(place.admin, "claim", {**body, "listener": "rack-2"})["claims"][0]["public"]
+    told = {"claim_id": theirs["claim_id"], "epoch": theirs["epoch"], "drift": {"status": "in_sync"}}
+    ask(client, "report", told, 404)
+
+
 @pytest.mark.parametrize("what", ["heartbeat", "served"])
 def test_another_version_of_the_protocol_is_told_so(place: Place, what: str) -> None:
     body = {"heartbeat": {"process": process()}, "served": {}}[what]
@@ -105,6 +148,9 @@ def test_another_version_of_the_protocol_is_told_so(place: Place, what: str) -> 
         ("served", {"listener": ""}),
         ("report", {"claim_id": process()["id"], "epoch": 1, "retry_after": 86401, "release": True}),
         ("report", {"claim_id": process()["id"], "epoch": 1, "host": "a\nb"}),
+        ("report", {"claim_id": process()["id"], "epoch": 1, "drift": {}}),
+        ("report", {"claim_id": process()["id"], "epoch": 1, "drift": {"status": "odd"}}),
+        ("claim", {"owner": OWNER, "check_older_than": -1}),
     ],
     ids=lambda value: str(value)[:60],
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,10 @@ def use_everything(open_: Callable[..., Records]) -> None:
     claims += records.claim(["still-10"], owner=OTHER, takeover=True)
     records.claim(owner=OWNER, preview=True, limit=3)
     records.claim(["still-12"], owner=OWNER, preview=True)
+    checked = records.claim(owner=OWNER, check_older_than=3600, limit=2)
+    checked += records.claim(owner=OWNER, listener="east", check_older_than=3600, limit=2)
+    checked += records.claim(["still-13"], owner=OWNER, check_older_than=0)
+    records.report(*key_of(checked[0]), drift={"status": "in_sync"}, release=True)
     open_(workspace="small").claim(["all"], owner=OWNER)
     working = claims[0]
     records.renew(*key_of(working))
@@ -191,6 +196,10 @@ def use_everything(open_: Callable[..., Records]) -> None:
     records.apply_listener({"compute_id": "west"})
     records.apply_listener({"compute_id": "west", "version": "2"})
     records.listener("east")
+    process: Any = {"id": str(uuid.uuid4()), "owner": OWNER, "started_at": "2026-01-01T00:00:00Z"}
+    records.heartbeat("west", process)
+    records.heartbeat("west", {**process, "stopping": True})
+    records.served("west")
     records.delete_listener("west")
     records.workspaces()
     records.apply_workspace({"name": "small", "default_listener": "", "members": [{"name": "a", "role": "viewer"}]})

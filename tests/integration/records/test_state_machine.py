@@ -13,7 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, Held, StaleClaim
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    Conflict,
+    Held,
+    InvalidInput,
+    StaleClaim,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim, Records
 
 from .conftest import OTHER, OWNER, Backstage, claim, create, key_of
@@ -31,6 +36,8 @@ _ACTIONS = st.one_of(
     st.tuples(st.just("activate"), st.integers(1, 3)),
     st.tuples(st.just("interrupt"), st.none()),
     st.tuples(st.just("claim"), st.sampled_from([None, "chat"])),
+    st.tuples(st.just("check"), st.sampled_from([None, "chat"])),
+    st.tuples(st.just("report-drift"), st.booleans()),
     st.tuples(st.just("takeover"), st.none()),
     st.tuples(st.just("lapse"), st.none()),
     st.tuples(st.just("report"), st.sampled_from([*_STATUSES, "FAILED", None])),
@@ -62,18 +69,25 @@ class Model:
                 records.interrupt_revision(name)
             elif action == "lapse":
                 self.backstage.lapse(name)
-            elif action in ("claim", "takeover"):
+            elif action in ("claim", "takeover", "check"):
                 names = [name] if value or action == "takeover" else None
-                claims = records.claim(names, owner=OTHER, takeover=action == "takeover")
+                age = 0 if action == "check" else None
+                claims = records.claim(names, owner=OTHER, takeover=action == "takeover", check_older_than=age)
                 mine = [found for found in claims if found["public"]["deployment"]["name"] == name]
                 if mine:
                     self._hold(mine[0])
             elif action == "report-old":
                 self._refused(value)
+            elif self.current is not None and action == "report-drift":
+                self._check(release=value)
             elif self.current is not None:
                 self._report(value, action == "release")
         except (Conflict, Held):
             pass
+        except InvalidInput:
+            # A check reports drift alone, and nobody else does.
+            assert self.current is not None
+            assert (self.current["public"]["action"] == "check") == (action == "report")
 
     def _hold(self, claimed: Claim) -> None:
         if self.current is not None:
@@ -88,10 +102,14 @@ class Model:
                 self.records.report(*key_of(claimed), status)
         assert self.records.revisions(self.name) == before
 
-    def _report(self, status: str | None, release: bool) -> None:
+    def _check(self, release: bool) -> None:
+        assert self.current is not None
+        self._report(None, release, drift={"status": "in_sync"})
+
+    def _report(self, status: str | None, release: bool, **told: Any) -> None:
         assert self.current is not None
         try:
-            self.records.report(*key_of(self.current), status, release=release)
+            self.records.report(*key_of(self.current), status, release=release, **told)
         except StaleClaim:
             # Only an interrupt after the lease had run out fences the holder of the current claim off.
             self.stale.append(self.current)
