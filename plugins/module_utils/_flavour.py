@@ -10,6 +10,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _needs
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 
 _PYTHON = re.compile(r"3\.\d+")
@@ -17,7 +18,11 @@ _PYTHON = re.compile(r"3\.\d+")
 
 @dataclasses.dataclass(frozen=True)
 class Flavour:
-    """Fields as in the role's vars/flavours. Env values are strings; `requirements` hold `{version}`."""
+    """Fields as in the role's vars/flavours. Env values are strings; `requirements` hold `{version}`.
+
+    packages: whether a revision gets an environment with packages, and its graphs are imported in it.
+    needs: whether a deployment gets a database and a Redis, see `_needs`.
+    """
 
     name: str
     version_default: str
@@ -35,6 +40,8 @@ class Flavour:
     check_env: dict[str, str]
     postgres_minimum: int
     redis_minimum: str
+    packages: bool
+    needs: dict[str, bool]
 
     def requirement_lines(self, version: str) -> list[str]:
         return [line.replace("{version}", version) for line in self.requirements]
@@ -95,6 +102,8 @@ def parse_flavour(data: t.Mapping[str, t.Any], asked: str | None = None) -> Flav
             check_env=_strings(data, "check_env"),
             postgres_minimum=int(data.get("postgres_minimum") or 0),
             redis_minimum=str(data.get("redis_minimum") or "0"),
+            packages=bool(data.get("packages", True)),
+            needs=_needs.known(data.get("needs")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise HostError(

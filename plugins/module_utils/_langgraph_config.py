@@ -117,6 +117,8 @@ def read_config(source: Path, config_path: str, flavour: Flavour) -> GraphConfig
     objects = _objects(settings, source, directory, name)
     uv_root, uv_package = _uv_source(data, source, directory, name)
     requirements, projects = _dependencies(data, source, directory, name, uv_root)
+    if not flavour.packages and (requirements or any(project.kind != "plain" for project in projects)):
+        findings.append(f"dependencies in {name} are not installed: flavour {flavour.name} runs nothing of the source.")
     _unsupported(data, settings, flavour, name, findings)
     return GraphConfig(
         root=source,

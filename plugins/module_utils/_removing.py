@@ -5,6 +5,7 @@
 
 ``epoch`` and ``work.lock`` stay: a module of a killed run may still be on its way with an older epoch, and must find it
 refused. They hold a number and nothing else; remove the directory by hand when the deployment's id never comes back.
+``needs.json``, of a flavour without a database or Redis, stays for a deletion that is tried again.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import typing as t
 from functools import partial
 from pathlib import Path
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _needs
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._haproxy import Proxy
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import COLOURS
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import Server, Steps
 
-STAYS = ("epoch", "work.lock")
+STAYS = ("epoch", "work.lock", _needs.FILE)
 STATE = Path("/var/lib/langgraph")  # where systemd makes the StateDirectory of the units
 
 

@@ -116,6 +116,7 @@ def meta_of(
         "version": version,
         "postgres_minimum": wanted.flavour.postgres_minimum,
         "redis_minimum": wanted.flavour.redis_minimum,
+        "needs": wanted.flavour.needs,
         "collection_version": wanted.collection_version,
         "source_sha256": wanted.source_sha256,
         "langgraph_config_path": wanted.config_path,

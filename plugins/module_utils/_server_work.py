@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _needs
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._probe import preflight
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._removing import remove
@@ -34,11 +35,11 @@ def start(params: Params, check: bool) -> Result:
         if params["state"] == "absent":
             Start(switching).abandon()
             return {**_result(steps), "candidate": False}
-        connections = {"DATABASE_URI": database_uri(params), "REDIS_URI": redis_uri(params)}
-        before = server.state()
-        starting = Start(switching, _preflight(params, server, connections), params["smoke"])
         if check and not server.staged(params["number"]):
             return _predicted_start(params, server, steps)
+        connections = _connections(params, server.needs(params["number"]))
+        before = server.state()
+        starting = Start(switching, _preflight(params, server, connections), params["smoke"])
         revision = server.revision(params["number"], starting.write_files(connections))
         found = starting.run(revision, params["queue_count"])
         info = found["info"]
@@ -51,6 +52,16 @@ def start(params: Params, check: bool) -> Result:
             "versions": {key: info[key] for key in ("version", "langgraph_py_version") if key in info},
             "diff": {"before": described(before), "after": after.replace(" with queue processes ?", "")},
         }
+
+
+def _connections(params: Params, needs: dict[str, bool]) -> dict[str, str]:
+    """Addresses of what the revision's flavour needs; HostError when the options do not give one."""
+    found = {}
+    if needs["postgres"]:
+        found["DATABASE_URI"] = database_uri(params)
+    if needs["redis"]:
+        found["REDIS_URI"] = redis_uri(params)
+    return found
 
 
 def _predicted_start(params: Params, server: Server, steps: Steps) -> Result:
@@ -77,8 +88,8 @@ def _preflight(params: Params, server: Server, connections: dict[str, str]) -> t
         findings = preflight(
             server.paths,
             revision.number,
-            database_uri=connections["DATABASE_URI"],
-            redis_uri=connections["REDIS_URI"],
+            database_uri=connections.get("DATABASE_URI"),
+            redis_uri=connections.get("REDIS_URI"),
             connections=params["connections_per_process"] * (1 + params["queue_count"]),
             ports=ports,
             disk_mb=params["disk_mb"],
@@ -112,13 +123,14 @@ def switch(params: Params, check: bool) -> Result:
 def absent(params: Params, check: bool) -> Result:
     """server_absent."""
     server = open_server({**params, "ports": None})
+    needs = _needs.noted(server.paths)
     if not server.paths.home.exists():
-        return _result(Steps(None, check))  # this host has never seen the deployment
+        return {**_result(Steps(None, check)), "needs": needs}  # this host has never seen the deployment
     with work(params, server.paths, check) as steps:
         before = server.state()
         remove(server, steps)
         changes = {"before": described(before), "after": described(None)}
-        return {**_result(steps), "diff": changes if steps.actions else {}}
+        return {**_result(steps), "needs": needs, "diff": changes if steps.actions else {}}
 
 
 def _result(steps: Steps) -> Result:

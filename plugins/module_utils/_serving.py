@@ -22,6 +22,7 @@ import typing as t
 from functools import partial
 from pathlib import Path
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import _needs
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import Fence
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._gate import Gate
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
@@ -183,6 +184,11 @@ class Server:
     def staged(self, number: int) -> bool:
         meta = read_json(self.paths.revision(number).meta)
         return isinstance(meta, dict) and bool(meta.get("revision_id"))
+
+    def needs(self, number: int) -> dict[str, bool]:
+        """Which of Postgres and Redis a staged revision needs."""
+        meta = read_json(self.paths.revision(number).meta)
+        return _needs.known(meta.get("needs") if isinstance(meta, dict) else None)
 
     def has_begun(self, number: int) -> bool:
         """An API unit of this revision is installed."""

@@ -20,7 +20,14 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils import _host, _probe, _revision_files, _unpack, _venv
+from ansible_collections.selfhosted.langgraph.plugins.module_utils import (
+    _host,
+    _needs,
+    _probe,
+    _revision_files,
+    _unpack,
+    _venv,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._children import Account, Deadline, signals_as_errors
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._fence import Fence, compare, fenced
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
@@ -43,6 +50,7 @@ class Staged:
     findings: list[str] = dataclasses.field(default_factory=list)
     version: str | None = None
     python_version: str | None = None
+    needs: dict[str, bool] = dataclasses.field(default_factory=dict)
 
 
 def stage(paths: HostPaths, wanted: Wanted, epoch: int | None, wait_lock: float, check_mode: bool) -> Staged:
@@ -98,7 +106,8 @@ class _Staging:
     def _look(self) -> tuple[Staged, dict[str, str]]:
         """Is the revision there, and the texts of those generated files that are not as they should be."""
         wanted = self.wanted
-        missing = Staged(changed=True, staged=False, needs_source=wanted.source is None)
+        needs = wanted.flavour.needs
+        missing = Staged(changed=True, staged=False, needs_source=wanted.source is None, needs=needs)
         meta = _revision_files.read_json(self.final.meta)
         generated = _revision_files.read_json(self.final.path / GENERATED)
         if generated is None:
@@ -133,6 +142,8 @@ class _Staging:
             raise HostError("Platform systemd needs root on the host; run with become, or use platform supervisor.")
         builder_home = self.paths.builder(self.wanted.workspace_id)
         self.service, made = _host.ensure_system_user(self.paths.service_user, self.paths.home)
+        if not self.wanted.flavour.packages:
+            return made
         name = self.paths.builder_user(self.wanted.workspace_id)
         self.account, made_builder = _host.ensure_system_user(name, builder_home)
         return made or made_builder
@@ -148,6 +159,7 @@ class _Staging:
             draft.chmod(0o711 if self.account else 0o700)
             found = self._fill(RevisionPaths(draft, self.wanted.number), fence)
             fence.check()
+            _needs.note(self.paths, self.wanted.flavour.needs)
             self._install(draft)
             return found
         finally:
@@ -171,14 +183,14 @@ class _Staging:
         findings = list(config.findings)
         version = self._version(config, findings)
         locked = _venv.lock_header(wanted.lock or "").get("python")
-        python = choose_python(wanted.flavour, config.python_version, locked, wanted.python, self.account)
-        builder = self._builder(draft)
-        fence.check()
-        lock, resolved, found_building = self._environment(draft, builder, version, python)
-        findings += found_building
-        fence.check()
-        self._check_imports(draft, config, builder)
-        shutil.rmtree(builder.scratch, ignore_errors=True)
+        account = self.account or self.service
+        python = choose_python(wanted.flavour, config.python_version, locked, wanted.python, account)
+        lock, resolved = "", False
+        if wanted.flavour.packages:
+            lock, resolved = self._build(draft, fence, config, version, python, findings)
+        else:
+            draft.python.parent.mkdir(mode=0o755, parents=True)
+            draft.python.symlink_to(os.path.realpath(python[1]))
         texts = dict(wanted.files)
         texts["env.json"] = _revision_files.to_json(
             _revision_files.server_environment(wanted, config, moved_to=self.final.source)
@@ -194,6 +206,25 @@ class _Staging:
         found = _known(meta, lock)
         found.changed, found.lock_changed = True, resolved
         return found
+
+    def _build(
+        self,
+        draft: RevisionPaths,
+        fence: Fence,
+        config: GraphConfig,
+        version: str,
+        python: tuple[str, str],
+        findings: list[str],
+    ) -> tuple[str, bool]:
+        """The environment, in which every graph can be imported; returns the lock, and whether this run resolved it."""
+        builder = self._builder(draft)
+        fence.check()
+        lock, resolved, found = self._environment(draft, builder, version, python)
+        findings += found
+        fence.check()
+        self._check_imports(draft, config, builder)
+        shutil.rmtree(builder.scratch, ignore_errors=True)
+        return lock, resolved
 
     def _version(self, config: GraphConfig, findings: list[str]) -> str:
         flavour = self.wanted.flavour
@@ -300,6 +331,7 @@ def _known(meta: dict[str, t.Any], lock: str) -> Staged:
         findings=list(meta.get("findings") or []),
         version=meta.get("version"),
         python_version=meta.get("python_version"),
+        needs=_needs.known(meta.get("needs")),
     )
 
 

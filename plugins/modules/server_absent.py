@@ -14,7 +14,8 @@ description:
     service user of
     the deployment.
   - Database, Redis and route have their own modules.
-  - The files C(epoch) and C(work.lock) stay, so that a late step of an outdated run is refused.
+  - The files C(epoch) and C(work.lock) stay, so that a late step of an outdated run is refused; so does C(needs.json),
+    which is there when the deployment has no database or no Redis.
 author:
   - selfhosted.langgraph contributors (@selfhosted)
 extends_documentation_fragment:
@@ -48,6 +49,11 @@ actions:
   type: list
   elements: str
   sample: [Drain and remove queue processes blue, Stop and remove API blue]
+needs:
+  description: Whether the deployment's revisions on this host needed a database and a Redis. Of an unknown one both.
+  returned: success
+  type: dict
+  sample: {"postgres": true, "redis": true}
 log_tail:
   description: Last log lines of what failed.
   returned: failure

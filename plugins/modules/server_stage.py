@@ -148,7 +148,7 @@ needs_source:
   returned: always
   type: bool
 lock:
-  description: Text of the resolved requirements, to be kept with the revision.
+  description: Text of the resolved requirements, to be kept with the revision. Empty for a flavour without packages.
   returned: when staged
   type: str
 lock_changed:
@@ -176,6 +176,11 @@ python_version:
   returned: when staged
   type: str
   sample: "3.11"
+needs:
+  description: Whether the revision's flavour needs a database and a Redis.
+  returned: success
+  type: dict
+  sample: {"postgres": true, "redis": true}
 findings:
   description: What of C(langgraph.json) is not honoured, one sentence each.
   returned: always
@@ -284,6 +289,7 @@ def run(module: AnsibleModule) -> dict[str, object]:
         "graphs": found.graphs,
         "version": found.version,
         "python_version": found.python_version,
+        "needs": found.needs,
         "findings": found.findings,
         "diff": diff if found.changed else [],
     }

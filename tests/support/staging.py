@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAVOUR_FILE = ROOT / "roles" / "langgraph_server" / "vars" / "flavours" / "langgraph.yml"
+FLAVOURS = ROOT / "roles" / "langgraph_server" / "vars" / "flavours"
 WORKSPACE = "00000000-0000-4000-8000-000000000001"
 RUNNER = textwrap.dedent(
     """
@@ -53,9 +53,9 @@ graph = StateGraph(State).add_node("answer", answer).add_edge(START, "answer").c
 """
 
 
-def flavour() -> dict[str, Any]:
-    """The data of flavour langgraph, as the role hands it over."""
-    data: dict[str, Any] = yaml.safe_load(FLAVOUR_FILE.read_text())
+def flavour(name: str = "langgraph") -> dict[str, Any]:
+    """The data of a flavour, as the role hands it over."""
+    data: dict[str, Any] = yaml.safe_load((FLAVOURS / f"{name}.yml").read_text())
     found: dict[str, Any] = data["__langgraph_server_flavour"]
     return found
 

@@ -1,0 +1,8 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The graph of a source for flavour small, which runs none."""
+
+from __future__ import annotations
+
+graph = None
