@@ -14,7 +14,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import AuthenticationError, RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim
@@ -24,9 +24,11 @@ from ansible_collections.selfhosted.langgraph.services.listener.api import Api
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Endpoint, Figures
 from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
-from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 from ansible_collections.selfhosted.langgraph.services.listener.settings import FIXED, Settings, load
 from ansible_collections.selfhosted.langgraph.services.listener.work import Outcome, Tools, Work
+
+if TYPE_CHECKING:
+    from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 
 LOGGER = logging.getLogger("listener")
 WAIT_SECONDS = 50.0  # of one poll
@@ -263,7 +265,7 @@ class Daemon:
         """Ask for a check now and then, when nothing else is to be done: one at a time."""
         while not self._stopping.is_set():
             interval = self.settings.drift_interval
-            await self._wait(self._stopping, min(max(interval / 10, 1.0), 30.0) if interval else 30.0)
+            await asyncio.sleep(min(max(interval / 10, 1.0), 30.0) if interval else 30.0)
             while interval and not self._stopping.is_set() and not self.works:
                 asked_at = leases.now()
                 try:
@@ -309,8 +311,7 @@ class Daemon:
                 answer = await self.tools.api.heartbeat({**self._process(), "stopping": False})
             except RecordsError as error:
                 self._trouble(error)
-                self.leader = False
-                self._stop_observing()
+                # Observing goes on meanwhile: it keeps what it sees until it can be told.
                 await asyncio.sleep(pause.next())
                 continue
             pause.reset()
@@ -326,6 +327,9 @@ class Daemon:
         settings = self.settings
         wanted = settings.health_interval or settings.metrics_interval or settings.follow_logs
         if wanted and (self._observing is None or self._observing.done()):
+            # What only the leader needs, only the leader loads.
+            from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
+
             self._observer = Observing(
                 settings, self.tools.api, self.inventory, self.repair, logging.getLogger("listener.observing")
             )

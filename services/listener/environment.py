@@ -30,17 +30,9 @@ def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "ANSIBLE_HOME": str(home),
         "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
-        "ANSIBLE_CONFIG": settings.ansible_config or os.devnull,
+        "ANSIBLE_CONFIG": settings.ansible_config or str(Path(__file__).with_name("ansible.cfg")),
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([*found, "/usr/share/ansible/collections"]),
         "ANSIBLE_CALLBACKS_ENABLED": "selfhosted.langgraph.work_log",
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        **(
-            {}
-            if settings.ansible_config
-            else {"ANSIBLE_PIPELINING": "true", "ANSIBLE_INTERPRETER_PYTHON": "auto_silent"}
-        ),
         **settings.environment,
     }

@@ -181,6 +181,7 @@ class Run:
             ident="run",
         )
         config.prepare()
+        config.suppress_ansible_output = True  # the daemon's own lines are its output
         environment = ansible_environment(self.settings, self.directory / "ansible")
         # ansible-runner's own variables (its callback) besides those of the run; nothing else of the daemon's.
         own = {

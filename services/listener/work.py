@@ -165,10 +165,12 @@ class Work:
         variables = {"langgraph_claim_id": self.claim_id, "langgraph_hosts": self.host}
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(settings.run_timeout, self._too_long)
+        told = loop.create_task(self._tell_host())  # beside the start of the playbook, which takes longer
         try:
             result = await self.run.execute(self.tools.pool, variables, check=self.action == "check")
         finally:
             deadline.cancel()
+            await told
         return await self._checked(result) if self.action == "check" else await self._applied(result)
 
     def _too_long(self) -> None:
@@ -299,9 +301,7 @@ class Work:
         pause = Backoff(0.5, 5.0)
         while not self.lease.lost:
             try:
-                await self.tools.api.report(
-                    self.claim_id, self.epoch, **({"host": self.host} if self.host else {}), **what
-                )
+                await self.tools.api.report(self.claim_id, self.epoch, **what)
                 return True
             except StaleClaim:
                 return False
@@ -312,6 +312,17 @@ class Work:
                 LOGGER.error("a report was refused", extra=self._fields(cause=str(error)))
                 return False
         return False
+
+    async def _tell_host(self) -> None:
+        """Where the deployment is from now on, unless the records know."""
+        if self.action != "apply" or self.public["deployment"].get("host") == self.host:
+            return
+        try:
+            await self.tools.api.report(self.claim_id, self.epoch, host=self.host)
+        except RecordsError as error:
+            LOGGER.warning(
+                "the host of a deployment was not told", extra=self._fields(host=self.host, cause=str(error))
+            )
 
     async def _say(self, level: str, message: str) -> None:
         """A line of our own in the log of the revision; it need not arrive."""
