@@ -23,7 +23,7 @@ PORTS = 100
 LONGEST_SUPERVISOR_DIR = 83
 #: Characters that some part (supervisord, make, the shell of a virtual environment) would take for something else.
 FORBIDDEN = "\"'\\$%`\n:;"
-#: How builds reach package indexes, besides what supervisord hands on: what the user's shell says, the listener is told.
+#: How builds reach package indexes, besides what supervisord hands on: as the user's shell says, so does the listener.
 NETWORK = re.compile(r"^(UV|PIP)_\w+$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO)$")
 
 
