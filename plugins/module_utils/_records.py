@@ -175,6 +175,38 @@ class Heartbeat(TypedDict):
     leader: bool
 
 
+class LogEntry(TypedDict, total=False):
+    """A line of a log. ``seq`` is the caller's counter within the claim and type: the same one twice is stored once."""
+
+    seq: int
+    timestamp: str  # ISO-8601; default: now
+    level: str  # DEBUG INFO WARNING ERROR CRITICAL
+    message: str
+
+
+class ObservedLine(LogEntry):
+    """A line of a running server's log. ``writer``: a UUID of what ``seq`` is counted for."""
+
+    writer: str
+
+
+class Observation(TypedDict, total=False):
+    """What a listener sees of a deployment's servers. ``slug`` is required."""
+
+    slug: str
+    revision_id: str | None  # which one runs; default: the active one
+    health: dict[str, Any] | None  # ok, message, replicas {name: {ok, message}}
+    logs: list[ObservedLine]
+    samples: list[dict[str, Any]]  # name, replica, at (default: now), value
+
+
+class Observed(TypedDict):
+    """Answer to observations. accepted: how many lines and samples were new. unknown: slugs of which none is there."""
+
+    accepted: int
+    unknown: list[str]
+
+
 class Wanted(TypedDict):
     """A port that is needed: role ``api``/``queue``/``redis``, slot ``blue``/``green``/``blue-1``/``main``...
     ``port`` fixes it.
@@ -183,15 +215,6 @@ class Wanted(TypedDict):
     role: str
     slot: str
     port: NotRequired[int]
-
-
-class LogEntry(TypedDict, total=False):
-    """A line of a log. ``seq`` is the caller's counter within the claim and type: the same one twice is stored once."""
-
-    seq: int
-    timestamp: str  # ISO-8601; default: now
-    level: str  # DEBUG INFO WARNING ERROR CRITICAL
-    message: str
 
 
 class SchemaStatus(TypedDict):
@@ -544,4 +567,10 @@ class Records(Protocol):
     def served(self, listener: str) -> list[dict[str, Any]]:
         """All deployments of the listener by name: {id, name, slug, status, url, host, host_group, active_revision_id,
         active_revision_number, health, drift_checked_at, claimed (somebody works on it; a check does not count)}.
+        """
+
+    def observe(self, listener: str, observations: Sequence[Observation]) -> Observed:
+        """What the listener sees of the servers of its deployments. A line is kept once for its writer and seq, in the
+        deploy log of its revision, and for some days. Health is kept with ``since`` (it is ok, or is not) and
+        ``checked_at``.
         """

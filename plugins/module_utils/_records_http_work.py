@@ -170,7 +170,7 @@ class WorkRecords(DeploymentRecords):
         if not _model.is_uuid(claim_or_revision_id):
             raise _no_claim(f"claim or revision {claim_or_revision_id}")
         count = 0
-        for lines in _batches(_line(entry) for entry in entries):
+        for lines in batches(line_of(entry) for entry in entries):
             # A line with a number is kept once, however often it arrives.
             body = {"id": claim_or_revision_id, "type": type, "entries": lines}
             count += self._work("logs", body, repeat=all("seq" in line for line in lines))["appended"]
@@ -213,7 +213,7 @@ class WorkRecords(DeploymentRecords):
         if not _model.is_uuid(claim_id):
             raise _no_claim(f"claim {claim_id}")
         count = 0
-        for batch in _batches({**sample} for sample in samples):
+        for batch in batches({**sample} for sample in samples):
             count += self._work("metrics", {"claim_id": claim_id, "samples": batch})["appended"]
         return count
 
@@ -272,7 +272,7 @@ def _no_claim(what: str) -> NotFound:
     return NotFound(f"There is no {what}; claim again.", kind="claim", names=[])
 
 
-def _line(entry: LogEntry) -> dict[str, Any]:
+def line_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     """A line as the control plane takes it; what somebody's program wrote is cut and cleaned, not refused."""
     line: dict[str, Any] = {**entry, "message": _clean(str(entry.get("message") or ""))}
     level = str(line.pop("level", None) or "").upper()
@@ -285,7 +285,7 @@ def _clean(text: str, limit: int = _LONGEST_TEXT) -> str:
     return short.encode("utf-8", "replace").decode()
 
 
-def _batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def batches(items: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Items in pieces that fit into one request each."""
     batch: list[dict[str, Any]] = []
     size = 0

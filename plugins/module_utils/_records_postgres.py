@@ -13,8 +13,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_audit import AuditRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_base import to_json
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_keys import KeyRecords
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_logs import LogRecords
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_processes import ProcessRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_observed import ObservedRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_reports import ReportRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_uploads import UploadRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_workspaces import WorkspaceRecords
@@ -50,9 +49,7 @@ _TOKENS = (
 )
 
 
-class PostgresRecords(
-    ReportRecords, LogRecords, UploadRecords, ProcessRecords, WorkspaceRecords, KeyRecords, AuditRecords
-):
+class PostgresRecords(ReportRecords, ObservedRecords, UploadRecords, WorkspaceRecords, KeyRecords, AuditRecords):
     """Implements ``_records.Records`` over one connection; open it with ``_records_open.open_records``."""
 
     def schema_status(self) -> SchemaStatus:

@@ -53,7 +53,7 @@ class LogRecords(RevisionRecords):
             raise NotFound(
                 f"There is no claim or revision {claim_or_revision_id}; claim again.", kind="claim", names=[]
             )
-        lines = [_line(entry) for entry in entries]
+        lines = [line_of(entry) for entry in entries]
         if not lines:
             return 0
         with self.transaction():
@@ -147,7 +147,7 @@ class LogRecords(RevisionRecords):
             )
         if row is None:
             raise NotFound(f"There is no claim {claim_id}; claim again.", kind="claim", names=[])
-        columns = list(zip(*(_sample(sample) for sample in samples), strict=True))
+        columns = list(zip(*(sample_of(sample) for sample in samples), strict=True))
         if not columns:
             return 0
         with self.transaction():
@@ -200,7 +200,8 @@ class LogRecords(RevisionRecords):
             )
 
 
-def _sample(sample: Mapping[str, Any]) -> tuple[str, str, datetime | None, float]:
+def sample_of(sample: Mapping[str, Any]) -> tuple[str, str, datetime | None, float]:
+    """A sample, checked: name, replica, time (None: now), value."""
     try:
         value = float(sample["value"])
         at = moment(str(sample["at"]), "at") if sample.get("at") else None
@@ -212,7 +213,8 @@ def _sample(sample: Mapping[str, Any]) -> tuple[str, str, datetime | None, float
     return check_text(name, "name", limit=_NAME_LIMIT), check_text(replica, "replica", limit=255), at, value
 
 
-def _line(entry: LogEntry) -> dict[str, Any]:
+def line_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of a log, checked and cut, by the columns that it goes to."""
     level = str(entry.get("level") or "INFO").upper()
     try:
         at = moment(entry["timestamp"], "timestamp") if entry.get("timestamp") else None

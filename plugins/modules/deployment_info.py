@@ -110,6 +110,15 @@ deployments:
       description: Number of the revision that serves.
       type: int
       sample: 2
+    health:
+      description: Whether its servers answer, since when, and when somebody looked last. Null if nobody did yet.
+      type: dict
+      sample:
+        ok: true
+        message: null
+        replicas: {"server-1/api-blue": {"ok": true, "message": null}}
+        since: "2026-01-31T08:00:00+00:00"
+        checked_at: "2026-01-31T12:00:00+00:00"
     host:
       description: Host of the inventory that serves it. Null if none has told yet.
       type: str

@@ -74,6 +74,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     # listening
     "keep_heartbeat": (DEPLOYMENTS_APPLY,),
     "list_served": (DEPLOYMENTS_APPLY,),
+    "observe_servers": (DEPLOYMENTS_APPLY,),
     # administration
     "who_am_i": (),
     "list_workspaces": (WORKSPACES_READ,),

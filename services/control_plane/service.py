@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from starlette.requests import Request
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres import PostgresRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_service import due_places
 from ansible_collections.selfhosted.langgraph.services.control_plane.context import Caller, Context
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import Database
@@ -55,11 +56,11 @@ class Service:
         return await self.database.call(due_places)
 
     async def _tidy(self) -> None:
-        """Remove figures that are old, now and then; each instance does, at a time of its own."""
+        """Remove figures and lines of servers that are old, now and then; each instance does, at a time of its own."""
         while True:
             await asyncio.sleep(TIDY_EVERY * random.uniform(0.5, 1))  # noqa: S311 - no secret depends on it
             with contextlib.suppress(RecordsError):
-                await self.database.without_caller(lambda records: records.prune_metrics(), "the control plane")
+                await self.database.without_caller(_prune, "the control plane")
 
     async def stop(self) -> None:
         """End it: nothing waits any more when this is done."""
@@ -67,6 +68,11 @@ class Service:
             self._tidying.cancel()
         await self.wakeups.stop()
         self.database.close()
+
+
+def _prune(records: PostgresRecords) -> None:
+    records.prune_metrics()
+    records.prune_logs()
 
 
 def service_of(request: Request) -> Service:

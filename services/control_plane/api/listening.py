@@ -31,3 +31,11 @@ async def list_served(request: Request, body: schemas.ServedRequest, protocol: P
     """What a listener serves, or has to."""
     check_protocol(protocol)
     return Json(await perform(request, operations.list_served, body.listener))
+
+
+@ROUTES.on("POST", "/v2/work/observations", operations.observe_servers, schemas.Observed, errors=ERRORS, has_body=True)
+async def observe_servers(request: Request, body: schemas.ObservationsRequest, protocol: Protocol = None) -> Response:
+    """Health, logs and figures of running servers; each line is kept once."""
+    check_protocol(protocol)
+    asked = body.given()["observations"]
+    return Json(await perform(request, operations.observe_servers, body.listener, asked))

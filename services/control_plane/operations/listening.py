@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
@@ -13,6 +13,7 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.context imp
 from ansible_collections.selfhosted.langgraph.services.control_plane.operations.work import listener_of
 
 _Json = dict[str, Any]
+MOST_OBSERVED = 5000  # lines and samples in one request
 
 
 def _listener(context: Context, asked: str | None) -> str:
@@ -37,3 +38,14 @@ def keep_heartbeat(context: Context, listener: str | None, process: Mapping[str,
 def list_served(context: Context, listener: str | None) -> _Json:
     """What a listener serves, or has to."""
     return {"deployments": context.records.served(_listener(context, listener))}
+
+
+@operation
+def observe_servers(context: Context, listener: str | None, observations: Sequence[Mapping[str, Any]]) -> _Json:
+    """Keep what a listener sees of running servers."""
+    count = sum(len(one.get(key) or ()) for one in observations for key in ("logs", "samples"))
+    if count > MOST_OBSERVED:
+        raise InvalidInput(
+            f"The request holds {count} lines and samples; send at most {MOST_OBSERVED} at once.", field="observations"
+        )
+    return dict(context.records.observe(_listener(context, listener), observations))  # type: ignore[arg-type]  # checked

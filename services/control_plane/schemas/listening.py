@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.common import (
     Answer,
@@ -21,7 +21,11 @@ from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.com
 )
 from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.deployments import DeploymentStatus
 from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.listeners import ComputeType
-from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.work import OwnerRequest, SmallNumber
+from ansible_collections.selfhosted.langgraph.services.control_plane.schemas.work import (
+    OwnerRequest,
+    SampleRequest,
+    SmallNumber,
+)
 
 
 class _Listening(Asked):
@@ -99,3 +103,56 @@ class Served(Answer):
     """All deployments of the listener, by name."""
 
     deployments: list[ServedDeployment]
+
+
+# What programs wrote is cut and cleaned, not refused.
+_Raw = Annotated[str, StringConstraints(max_length=262144)]
+_Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=63)]
+
+
+class ObservedLineRequest(Asked):
+    """A line of a running server's log; ``seq`` counts for its writer, so that one sent twice is kept once."""
+
+    writer: Uuid
+    seq: SmallNumber
+    timestamp: Moment | None = None
+    level: Line | None = None  # what is none of the five is INFO
+    message: _Raw = ""
+
+
+class ReplicaHealthRequest(Asked):
+    """Whether a process of a server answers."""
+
+    ok: bool
+    message: _Raw | None = None
+
+
+class HealthRequest(Asked):
+    """Whether a server answers, and which of its processes."""
+
+    ok: bool
+    message: _Raw | None = None
+    replicas: Annotated[dict[Line, ReplicaHealthRequest], Field(max_length=1000)] | None = None
+
+
+class ObservationRequest(Asked):
+    """What is seen of the servers of a deployment. Without ``revision_id`` it is about the active revision."""
+
+    slug: _Slug
+    revision_id: Uuid | None = None
+    health: HealthRequest | None = None
+    logs: Annotated[list[ObservedLineRequest], Field(max_length=5000)] | None = None
+    samples: Annotated[list[SampleRequest], Field(max_length=5000)] | None = None
+
+
+class ObservationsRequest(_Listening):
+    """At most 5000 lines and samples. Without ``listener``: of the one that the API key belongs to."""
+
+    observations: Annotated[list[ObservationRequest], Field(max_length=1000)]
+
+
+class Observed(Answer):
+    """How many lines and samples were new, and of which slugs there is no deployment."""
+
+    accepted: int
+    unknown: list[str]

@@ -103,6 +103,52 @@ def test_a_check_and_what_it_found(place: Place) -> None:
     assert ask(place.admin, "claim", {**body, "check_older_than": 3600})["claims"] == []
 
 
+def test_what_is_seen_of_servers(place: Place) -> None:
+    listener = place.listener("rack-1")
+    made = place.create("chat", source_config={"resource_spec": {}, "listener_id": listener["id"]})
+    client = place.of("listener", listener="rack-1")
+    public = ask(client, "claim", {"owner": OWNER})["claims"][0]["public"]
+    held = {"claim_id": public["claim_id"], "epoch": public["epoch"]}
+    ask(client, "report", {**held, "status": "DEPLOYED", "release": True})
+    lines = [
+        {"writer": made["id"], "seq": number, "level": "ERROR", "message": f"a\x00{number}"} for number in range(3)
+    ]
+    samples = [{"name": "queue_depth", "replica": "web-1/queue-blue-1", "at": "2026-01-01T00:00:00Z", "value": 4}]
+    health = {"ok": False, "message": "No answer.", "replicas": {"web-1/api-blue": {"ok": False}}}
+    seen = {"slug": made["slug"], "health": health, "logs": lines, "samples": samples}
+    unknown = {"slug": "gone-12345678", "logs": lines}
+    answer = ask(client, "observations", {"observations": [seen, unknown]})
+    assert answer == {"accepted": 4, "unknown": ["gone-12345678"]}
+    assert ask(client, "observations", {"observations": [seen]}) == {"accepted": 0, "unknown": []}
+    logs = place.admin.get(f"/v2/deployments/{made['id']}/logs?type=deploy&level=ERROR").json()["logs"]
+    assert [line["message"] for line in logs] == [f"a\ufffd{number}" for number in range(3)]
+    found = place.admin.get(f"/v2/deployments/{made['id']}/metrics?name=queue_depth").json()["resources"]
+    assert [sample["value"] for sample in found] == [4.0]
+    shown = place.admin.get(f"/v2/deployments/{made['id']}").json()["health"]
+    assert (shown["ok"], shown["message"], shown["since"]) == (False, "No answer.", shown["checked_at"])
+    assert shown["replicas"] == {"web-1/api-blue": {"ok": False, "message": None}}
+
+
+def test_a_listeners_key_sees_its_own_servers_alone(place: Place) -> None:
+    place.listener("rack-1")
+    second = place.listener("rack-2")
+    theirs = place.create("theirs", source_config={"resource_spec": {}, "listener_id": second["id"]})
+    client = place.of("listener", listener="rack-1")
+    seen = {"slug": theirs["slug"], "health": {"ok": False}}
+    assert ask(client, "observations", {"observations": [seen]}) == {"accepted": 0, "unknown": [theirs["slug"]]}
+    ask(client, "observations", {"listener": "rack-2", "observations": [seen]}, 404)
+    assert ask(place.admin, "observations", {"observations": [seen]}, 400)["extra"] == {"field": "listener"}
+    assert place.admin.get(f"/v2/deployments/{theirs['id']}").json()["health"] is None
+
+
+def test_a_request_holds_so_many_lines_and_no_more(place: Place) -> None:
+    place.listener("rack-1")
+    lines = [{"writer": place.id, "seq": number} for number in range(2501)]
+    body = {"listener": "rack-1", "observations": [{"slug": "a-12345678", "logs": lines}] * 2}
+    refused = ask(place.admin, "observations", body, 400)
+    assert "holds 5002 lines and samples; send at most 5000 at once" in refused["detail"]
+
+
 def test_nobody_waits_for_a_check(place: Place) -> None:
     refused = ask(place.admin, "claim", {"owner": OWNER, "check_older_than": 60, "wait_seconds": 5}, 400)
     assert refused["extra"] == {"field": "wait_seconds"}
@@ -127,9 +173,9 @@ def test_a_listeners_key_checks_its_own(place: Place) -> None:
     ask(client, "report", told, 404)
 
 
-@pytest.mark.parametrize("what", ["heartbeat", "served"])
+@pytest.mark.parametrize("what", ["heartbeat", "served", "observations"])
 def test_another_version_of_the_protocol_is_told_so(place: Place, what: str) -> None:
-    body = {"heartbeat": {"process": process()}, "served": {}}[what]
+    body = {"heartbeat": {"process": process()}, "served": {}, "observations": {"observations": []}}[what]
     answer = place.admin.post(f"/v2/work/{what}", json=body, headers={"X-Work-Protocol": "2"})
     assert (answer.status_code, answer.json()["code"]) == (426, "protocol_too_old")
 
@@ -146,6 +192,13 @@ def test_another_version_of_the_protocol_is_told_so(place: Place, what: str) -> 
         ("heartbeat", {"process": process(work=[{}] * 1001)}),
         ("heartbeat", {"process": process(), "leader": True}),
         ("served", {"listener": ""}),
+        ("observations", {}),
+        ("observations", {"observations": [{}]}),
+        ("observations", {"observations": [{"slug": "A B"}]}),
+        ("observations", {"observations": [{"slug": "a", "colour": "red"}]}),
+        ("observations", {"observations": [{"slug": "a", "health": {"ok": "yes"}}]}),
+        ("observations", {"observations": [{"slug": "a", "logs": [{"writer": "me", "seq": 1}]}]}),
+        ("observations", {"observations": [{"slug": "a", "samples": [{"name": "cpu", "value": "high"}]}]}),
         ("report", {"claim_id": process()["id"], "epoch": 1, "retry_after": 86401, "release": True}),
         ("report", {"claim_id": process()["id"], "epoch": 1, "host": "a\nb"}),
         ("report", {"claim_id": process()["id"], "epoch": 1, "drift": {}}),
