@@ -16,6 +16,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._services imp
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 10.0
 LOG_LINES = 40
+LOOK_SECONDS = 2.0  # for one request to a process that serves and may hang
 
 
 class GateError(HostError):
@@ -42,6 +43,20 @@ def ask(port: int, path: str, method: str = "GET", body: t.Any = None, timeout: 
         return Answer(0, getattr(error, "strerror", None) or str(error) or type(error).__name__)
     finally:
         connection.close()
+
+
+def silent(ports: t.Mapping[str, int], seconds: t.Mapping[str, float]) -> list[str]:
+    """Names of those that do not answer ``/ok`` on their port within their seconds, all looked at together."""
+    begun, left = time.monotonic(), list(ports)
+    found: list[str] = []
+    while left:
+        left = [name for name in left if ask(ports[name], "/ok", timeout=LOOK_SECONDS).status != 200]
+        over = [name for name in left if time.monotonic() - begun >= seconds[name]]
+        found += over
+        left = [name for name in left if name not in over]
+        if left:
+            time.sleep(POLL_SECONDS)
+    return found
 
 
 def readable(line: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import collections.abc as c
 import contextlib
+import time
 import typing as t
 from functools import partial
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._gate import Gate, GateError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._gate import Gate, GateError, silent
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError, StaleEpoch
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_paths import COLOURS
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving import (
@@ -25,6 +26,8 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._serving impo
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._switch import PUBLIC, Switch
 
 STOP_FAILED_SECONDS = 15.0  # for a process that failed to start; then it is killed
+STOP_HANGING_SECONDS = 5.0  # for one that hangs
+HANG_SECONDS = 10.0  # without an answer, and what should serve is started anew
 Preflight = c.Callable[[Revision, str], None]
 
 
@@ -68,7 +71,7 @@ class Start:
     # -- what serves ---------------------------------------------------------------------------------------------------
 
     def _put_right(self, revision: Revision, state: State, count: int) -> dict[str, t.Any]:
-        """Start what is stopped of the serving revision, and nothing else."""
+        """Start what is stopped of the serving revision, start anew what hangs, and nothing else."""
         server, steps, unit = self.server, self.steps, self.server.paths.api_unit(state.colour)
         wanted = revision.text("api", state.colour)
         if server.services.installed_text(unit) != wanted:
@@ -76,17 +79,49 @@ class Start:
         info: dict[str, t.Any] = {}
         if not server.services.status(unit).enabled:
             steps.do(f"Enable API {state.colour}", lambda: server.services.enable(unit))
+        timeout = self.switch.gate_timeout
+        hanging = self._hanging(revision, state, count)
+
+        def start() -> None:
+            info.update(server.start_api(revision, state.colour, timeout, enable=True))
+
         if not server.api_up(state.colour):
-            timeout = self.switch.gate_timeout
-
-            def start() -> None:
-                info.update(server.start_api(revision, state.colour, timeout, enable=True))
-
             steps.do(f"Start API {state.colour}", start)
+        elif unit in hanging:
+            stop = partial(server.services.stop, unit, STOP_HANGING_SECONDS)
+            steps.do(f"Start API {state.colour} anew, which does not answer", stop, start)
         elif not steps.check:
-            info = server.gate_api(revision, state.colour, self.switch.gate_timeout)
-        server.ensure_queue(revision, state.queue, count, self.switch.gate_timeout, steps)
+            info = server.gate_api(revision, state.colour, timeout)
+        for index in range(1, count + 1):
+            if server.paths.queue_unit(state.queue, index) in hanging:
+                sentence = f"Start queue process {state.queue}-{index} anew, which does not answer"
+                steps.do(sentence, partial(self._restart_queue, state.queue, index))
+        server.ensure_queue(revision, state.queue, count, timeout, steps)
         return info
+
+    def _hanging(self, revision: Revision, state: State, count: int) -> list[str]:
+        """Units of the serving revision that run and do not answer. One that was just started has its time."""
+        server, timeout = self.server, self.switch.gate_timeout
+        units = {server.paths.api_unit(state.colour): partial(server.api_port, state.colour)}
+        if server.queue_made(state.queue) == revision.made:
+            for index in range(1, count + 1):
+                units[server.paths.queue_unit(state.queue, index)] = partial(server.queue_port, state.queue, index)
+        ports, seconds = {}, {}
+        for unit, port in units.items():
+            status = server.services.status(unit)
+            if status.active or status.starting:
+                with contextlib.suppress(HostError):
+                    ports[unit] = port()
+                    seconds[unit] = max(HANG_SECONDS, timeout - max(time.time() - status.started_at, 0.0))
+        return silent(ports, seconds)
+
+    def _restart_queue(self, colour: str, index: int) -> None:
+        """End a queue process that hangs, and start it again."""
+        server, unit = self.server, self.server.paths.queue_unit(colour, index)
+        server.services.stop(unit, STOP_HANGING_SECONDS)
+        gate = Gate(server.services, unit, server.queue_port(colour, index), server.services.log_mark(unit))
+        server.services.start(unit)
+        gate.wait(None, self.switch.gate_timeout)
 
     def _settle(self, revision: Revision, state: State, count: int) -> None:
         """Finish or undo a switch to another revision that was killed, so that something whole serves meanwhile."""

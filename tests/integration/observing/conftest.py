@@ -240,10 +240,13 @@ class FakeApi:
             self.samples += observation.get("samples", [])
         return {"accepted": len(observations), "unknown": []}
 
+    def order_texts(self) -> list[str]:
+        """Messages without the process' name, in the order in which they came."""
+        return [message.partition("] ")[2] for message in self.order]
+
     def said(self, word: str) -> list[str]:
-        """Messages that begin with a word, after the process' name, in the order in which they came."""
-        texts = [message.partition("] ")[2] for message in self.order]
-        return [text for text in texts if text.startswith(word)]
+        """Those that begin with a word."""
+        return [text for text in self.order_texts() if text.startswith(word)]
 
     def last(self, slug: str) -> dict[str, Any]:
         found = self.health.get(slug)

@@ -21,6 +21,7 @@ AT_ONCE = 32 * 1024 * 1024  # bytes of one file that are read before others have
 BACKLOG = 64 * 1024  # of a log that nobody has read before
 FIRST = 1024
 ROTATED = 20
+LAST_LINES, LAST_BYTES = 20, 16 * 1024  # of what was dropped: the last words of a process are worth more than others
 
 
 class Line(NamedTuple):
@@ -247,4 +248,24 @@ class LogFile:
         if self._dropped and (taken or self._bucket.take()):
             writer, seq, count = self._dropped
             self._dropped = None
-            found.append(Line(writer, seq, dropped(count), self._position(), True))
+            last = self._last_words(writer, seq, count) if self._idle else []
+            if len(last) < count:
+                found.append(Line(writer, seq, dropped(count - len(last)), self._position(), True))
+            found.extend(last)
+
+    def _last_words(self, writer: str, seq: int, count: int) -> list[Line]:
+        """The last of the lines that were dropped, as far as they are in this file."""
+        current = self._file
+        if current is None:
+            return []
+        begin = max(self._line - LAST_BYTES, seq if writer == self._writer() else 0)
+        data = os.pread(current.handle, self._line - begin, begin)
+        cut_off = 0 if begin == 0 or os.pread(current.handle, 1, begin - 1) == b"\n" else data.find(b"\n") + 1
+        found: list[Line] = []
+        at = begin + cut_off
+        for piece in data[cut_off:].split(b"\n")[:-1]:
+            found.append(Line(self._writer(), at, cut(piece, len(piece)), self._position()))
+            at += len(piece) + 1
+        found = found[-LAST_LINES:]
+        # The word about lines that were dropped has the place of the first one.
+        return [line for line in found[-count:] if (line.writer, line.seq) != (writer, seq)]
