@@ -338,8 +338,8 @@ class Records(Protocol):
         """A new revision that repeats ``number`` (default: the latest; of a git source, what its ref says now)."""
 
     def interrupt_revision(self, deployment: str, number: int | None = None) -> Applied:
-        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it). Default:
-        the latest.
+        """QUEUED: INTERRUPTED at once; in progress: asks the holder to stop (or at once if nobody holds it). Its cause
+        says who asked. Default: the latest.
         """
 
     def pin_revision(self, deployment: str, number: int, pinned: bool = True) -> Applied:

@@ -27,6 +27,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_deployments import (
     DeploymentRecords,
 )
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import interrupted_cause
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     DEPLOYMENT,
     REVISION,
@@ -200,9 +201,8 @@ class ClaimRecords(DeploymentRecords):
         if stopped and not preview:
             # Its holder is gone: what it was asked to do is done here.
             progress = self.must_revision(row, str(row["progress_revision_id"]))
-            self.move_revision(
-                row, progress, _model.INTERRUPTED, cause="Interrupted after whoever worked on it was lost."
-            )
+            cause = interrupted_cause(row, "Whoever worked on it was lost.")
+            self.move_revision(row, progress, _model.INTERRUPTED, cause=cause)
             row = self.must(by_id, [deployment_id])
         given_up = not stopped and not delete and self._give_up(row, preview)
         if given_up and not preview:
@@ -257,6 +257,7 @@ class ClaimRecords(DeploymentRecords):
             "%(revision)s, "
             "claim_action = %(action)s, claim_owner = %(owner)s, claim_since = clock_timestamp(), "
             "lease_until = clock_timestamp() + make_interval(secs => %(seconds)s), interrupt_requested = false, "
+            "interrupted_by = null, "
             "database_password = %(database)s, redis_password = %(redis)s where id = %(id)s returning epoch",
             {
                 "database": row["database_password"],

@@ -301,8 +301,9 @@ class DeploymentRecords(RevisionRecords):
                 "update control_plane.deployments set status = 'AWAITING_DELETE', skip_dump = skip_dump or %s, "
                 "delete_failed = false, "
                 "delete_cause = null, delete_log_tail = null, due_since = clock_timestamp(), version = version + 1, "
+                "interrupted_by = case when progress_revision_id is not null then coalesce(interrupted_by, %s) end, "
                 "updated_at = clock_timestamp() where id = %s",
-                [skip_dump, row["id"]],
+                [skip_dump, self.author, row["id"]],
             )
             if row["queued_revision_id"]:
                 queued = self.must_revision(row, str(row["queued_revision_id"]))

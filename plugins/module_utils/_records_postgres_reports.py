@@ -32,6 +32,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
     to_json,
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_claims import ClaimRecords
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_revisions import interrupted_cause
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_views import (
     DEPLOYMENT,
     owner_label,
@@ -166,7 +167,7 @@ class ReportRecords(ClaimRecords):
             return _interrupted(now)
         if now["interrupt_requested"] and now["progress_revision_id"]:
             progress = self.must_revision(now, str(now["progress_revision_id"]))
-            self.move_revision(now, progress, _model.INTERRUPTED, cause="Interrupted as asked.")
+            self.move_revision(now, progress, _model.INTERRUPTED, cause=interrupted_cause(now, None))
         self.end_claim(row, retry_after=retry_after or 0)
         if not retry_after and self.one(
             "select 1 as due from control_plane.deployments where id = %s and claimable_at is not null", [row["id"]]
@@ -216,6 +217,8 @@ class ReportRecords(ClaimRecords):
         steps = _model.steps(before, status)
         if not steps:
             return self._keep_cause(revision, cause, log_tail)
+        if steps[-1] == _model.INTERRUPTED:
+            cause = interrupted_cause(row, cause)
         self.move_revision(row, revision, *steps, cause=cause, log_tail=log_tail)
         if revision["status"] == _model.DEPLOYED:
             self._deployed(row, revision)

@@ -248,6 +248,7 @@ class RevisionRecords(PostgresBase):
             columns = (
                 "queued_revision_id = nullif(queued_revision_id, %(id)s), "
                 "interrupt_requested = interrupt_requested and progress_revision_id is distinct from %(id)s, "
+                "interrupted_by = case when progress_revision_id is distinct from %(id)s then interrupted_by end, "
                 "progress_revision_id = nullif(progress_revision_id, %(id)s)"
             )
         else:
@@ -367,7 +368,11 @@ class RevisionRecords(PostgresBase):
                 )
             after: dict[str, Any]
             if status in _model.IN_PROGRESS and row["held"]:
-                self.run("update control_plane.deployments set interrupt_requested = true where id = %s", [row["id"]])
+                self.run(
+                    "update control_plane.deployments set interrupt_requested = true, interrupted_by = %s "
+                    "where id = %s",
+                    [self.author, row["id"]],
+                )
                 after = {"revision": revision["number"], "interrupt_requested": True}
             else:
                 # Nobody works on it: whoever might still believe to do so is fenced off.
@@ -412,6 +417,14 @@ class RevisionRecords(PostgresBase):
     def _refuse_deleted(self, row: Mapping[str, Any]) -> None:
         if row["status"] in (_model.AWAITING_DELETE, _model.AWAITING_FINAL_DELETE):
             raise Conflict(f"Deployment {row['name']} is being deleted; wait until it is gone.", status=row["status"])
+
+
+def interrupted_cause(deployment: Mapping[str, Any], said: str | None) -> str | None:
+    """Why a revision is INTERRUPTED: who asked for it, and what whoever worked on it said."""
+    author = deployment["interrupted_by"]
+    if author is None:
+        return said or ("Interrupted as asked." if deployment["interrupt_requested"] else None)
+    return f"Interrupted by {author}: {said}" if said else f"Interrupted by {author}."
 
 
 def _title(deployment: Mapping[str, Any], revision: Mapping[str, Any]) -> str:

@@ -201,7 +201,7 @@ def use_everything(open_: Callable[..., Records]) -> None:
     records.heartbeat("west", {**process, "stopping": True})
     records.served("west")
     slug = next(one["slug"] for one in records.served("east") if one["active_revision_id"])
-    line = {"writer": process["id"], "seq": 1, "message": "x"}
+    line: Any = {"writer": process["id"], "seq": 1, "message": "x"}
     sample = {"name": "cpu", "value": 1.0}
     records.observe("east", [{"slug": slug, "logs": [line], "samples": [sample], "health": {"ok": True}}])
     records.prune_metrics()  # type: ignore[attr-defined]  # of this adapter
