@@ -48,6 +48,8 @@ ATTRIBUTES = (
     "database_tier",
 )
 _IMMUTABLE = ("source", "repo_url", "listener", "integration_id", "deployment_type", "k8s_namespace")
+# What a deployment that no listener has yet may get later, together: a listener, and where that one puts it.
+_ADOPTED = ("listener", "k8s_namespace")
 _PLAIN = (
     "display_name",
     "repo_ref",
@@ -197,7 +199,7 @@ def has_source(config: Mapping[str, Any]) -> bool:
 def merge(current: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """``current`` with what is asked for laid over it; a secret whose value is the mask keeps its value."""
     merged = dict(current)
-    merged.update({key: asked[key] for key in (*_PLAIN, *_WHOLE, *ATTRIBUTES) if key in asked})
+    merged.update({key: asked[key] for key in ("listener", *_PLAIN, *_WHOLE, *ATTRIBUTES) if key in asked})
     if "secrets" in asked:
         merged["secrets"] = unmask(asked["secrets"], current.get("secrets") or {})
     return merged
@@ -231,7 +233,7 @@ def differing(
     fields: list[str] = []
     left: dict[str, Any] = {}
     right: dict[str, Any] = {}
-    for key in ("display_name", *ATTRIBUTES, *CONFIG_FIELDS):
+    for key in ("display_name", "listener", *ATTRIBUTES, *CONFIG_FIELDS):
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
@@ -280,7 +282,10 @@ def plan(
             f"Deployment {name} is being deleted; wait until it is gone, then create it again.",
             status=current["status"],
         )
+    adopted = _ADOPTED if "listener" in asked and current.get("listener") is None else ()
     for key in _IMMUTABLE:
+        if key in adopted and current.get(key) is None:
+            continue
         if key in asked and asked[key] != current.get(key):
             raise InvalidInput(
                 f"The {key} of deployment {name} is {current.get(key) or 'not set'} and cannot be changed; "
@@ -399,4 +404,4 @@ def plan_activation(
 
 def of_revision(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without what belongs to the deployment as a whole."""
-    return {key: value for key, value in config.items() if key not in ("display_name", *ATTRIBUTES)}
+    return {key: value for key, value in config.items() if key not in ("display_name", "listener", *ATTRIBUTES)}

@@ -262,10 +262,13 @@ class DeploymentRecords(RevisionRecords):
         if "secrets" in asked and after["secrets"] != current["secrets"]:
             token = self.encrypting().encrypt_map(after["secrets"]) if after["secrets"] else None
         self.audit("update", "deployment", str(row["id"]), row["name"], plan.before, plan.after)
+        if after["listener"] != current["listener"]:
+            row["listener_id"] = self._listener(after["listener"])["id"]
+            self.notify(str(row["id"]), str(row["listener_id"]), "listener")
         self.run(
-            "update control_plane.deployments set display_name = %s, attributes = %s, version = version + 1, "
-            "updated_at = clock_timestamp() where id = %s",
-            [after["display_name"], to_json(_attributes(after)), row["id"]],
+            "update control_plane.deployments set display_name = %s, attributes = %s, listener_id = %s, "
+            "version = version + 1, updated_at = clock_timestamp() where id = %s",
+            [after["display_name"], to_json(_attributes(after)), row["listener_id"], row["id"]],
         )
         revision = None
         if plan.new_revision:

@@ -17,7 +17,7 @@ description:
     then brings to the hosts.
     If nothing differs, there is no new revision.
   - What is not given stays as it is. O(env), O(secrets) and O(resource_spec) replace the whole dictionary when given.
-  - O(source), O(repo_url) and O(listener) cannot be changed later.
+  - O(source) and O(repo_url) cannot be changed later, and neither can O(listener) once there is one.
 extends_documentation_fragment:
   - selfhosted.langgraph.attributes
   - selfhosted.langgraph.records
@@ -134,6 +134,8 @@ options:
     description:
       - Name (its C(compute_id)) or ID of the listener that is to apply this deployment.
       - A new deployment uses the default listener of its workspace, or its only one.
+      - A deployment without one, which was applied by hand so far, can be given one at any time. That makes no
+        revision.
     type: str
   comment:
     description: Why, for people, as the C(message) of the revision. It is kept with the revision and alone makes none.

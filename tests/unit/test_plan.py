@@ -175,7 +175,21 @@ def test_an_empty_create_makes_no_revision() -> None:
 )
 def test_immutable(desired: dict[str, Any], word: str) -> None:
     with pytest.raises(InvalidInput, match=f"The {word} of deployment chat .* cannot be changed"):
-        plan(desired)
+        plan(desired, listener="west")
+
+
+def test_a_deployment_without_a_listener_can_be_given_one() -> None:
+    alone = current(listener=None, k8s_namespace=None)
+    given = _plan.plan(alone, {"name": "chat", "listener": "east", "k8s_namespace": "servers"})
+    assert (given.action, given.new_revision, given.zero_downtime) == ("update", False, True)
+    assert given.fields == ("k8s_namespace", "listener")
+    assert given.before == {"name": "chat", "listener": None, "k8s_namespace": None}
+    assert given.after == {"name": "chat", "listener": "east", "k8s_namespace": "servers"}
+    assert _plan.plan({**alone, "listener": "east"}, {"name": "chat", "listener": "east"}).action == "none"
+    with pytest.raises(InvalidInput, match="The k8s_namespace of deployment chat is not set and cannot be changed"):
+        _plan.plan(alone, {"name": "chat", "k8s_namespace": "servers"})
+    with pytest.raises(InvalidInput, match="The k8s_namespace of deployment chat is here and cannot be changed"):
+        _plan.plan({**alone, "k8s_namespace": "here"}, {"name": "chat", "listener": "east", "k8s_namespace": "servers"})
 
 
 @pytest.mark.parametrize(

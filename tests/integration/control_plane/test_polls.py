@@ -60,6 +60,25 @@ def test_work_wakes_a_poll_at_once(place: Place) -> None:
     assert asyncio.run(run()) < 1
 
 
+def test_due_work_that_is_given_to_a_listener_wakes_its_poll(place: Place) -> None:
+    made = place.create()
+    place.listener("rack-1")
+
+    async def run() -> float:
+        async with client_of(place) as client:
+            waiting = asyncio.create_task(poll(client, listener="rack-1"))
+            await until_waiting(place.service, 1)
+            body = {"listener": "rack-1"}
+            answer = await asyncio.to_thread(place.admin.patch, f"/v2/deployments/{made['id']}", json=body)
+            assert (answer.status_code, answer.json()["listener"], answer.json()["revision"]) == (200, "rack-1", None)
+            given = time.monotonic()
+            answered, claims = await waiting
+            assert [claim["public"]["deployment"]["name"] for claim in claims] == ["demo"]
+            return answered - given
+
+    assert asyncio.run(run()) < 1
+
+
 def test_each_piece_of_work_wakes_one_of_many(place: Place, tables: Any) -> None:
     async def run() -> None:
         async with client_of(place) as client:

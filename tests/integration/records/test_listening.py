@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput, NotFound
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
 
-from .conftest import OWNER, Backstage, claim, create, deploy, key_of, refused
+from .conftest import OWNER, Backstage, claim, create, deploy, key_of, refused, update
 
 
 def process(number: int = 1, **other: Any) -> Any:
@@ -218,3 +218,35 @@ def test_a_deployment_without_a_group_has_none(records: Records) -> None:
     create(records)
     assert deploy(records)["public"]["deployment"]["host_group"] is None
     assert records.deployment("chat")["host"] is None  # type: ignore[index]  # it is there
+
+
+def test_a_deployment_without_a_listener_can_be_given_one(records: Records) -> None:
+    made = create(records)
+    deploy(records)
+    for name in ("rack", "other"):
+        records.apply_listener({"compute_id": name, "compute_config": {"host_groups": ["servers"]}})
+    plan = records.plan_deployment({"name": "chat", "listener": "rack"})
+    assert (plan.action, plan.new_revision, plan.fields) == ("update", False, ("listener",))
+    applied = records.apply_deployment({"name": "chat", "listener": "rack", "k8s_namespace": "servers"})
+    assert (applied["changed"], applied["revision"]) == (True, None)
+    assert (applied["deployment"]["listener"], applied["deployment"]["version"]) == ("rack", made["version"] + 1)
+    assert applied["deployment"]["source_config"]["listener_config"] == {"k8s_namespace": "servers"}
+    assert not records.apply_deployment({"name": "chat", "listener": "rack"})["changed"]
+    assert [one["name"] for one in records.served("rack")] == ["chat"]
+    with pytest.raises(InvalidInput, match="The listener of deployment chat is rack and cannot be changed"):
+        records.apply_deployment({"name": "chat", "listener": "other"})
+    update(records, env={"A": "1"})
+    assert records.claim(owner=OWNER) == []
+    assert claim(records, listener="rack")["public"]["deployment"]["host_group"] == "servers"
+    entries = records.audit_entries(record="chat", action="update")["entries"]
+    assert [entry["after"].get("listener") for entry in entries] == [None, "rack"]
+
+
+def test_what_was_due_goes_to_the_new_listener(records: Records) -> None:
+    create(records)
+    records.apply_listener({"compute_id": "rack"})
+    records.apply_deployment({"name": "chat", "listener": "rack", "env": {"A": "1"}})
+    assert records.claim(owner=OWNER) == []
+    assert claim(records, listener="rack")["public"]["revision"]["number"] == 2  # type: ignore[index]  # it has one
+    records.activate_revision("chat", 1)
+    assert records.deployment("chat")["listener"] == "rack"  # type: ignore[index]  # it is there
