@@ -277,9 +277,9 @@ class Records(Protocol):
         desired: name*, display_name, source, repo_url, repo_ref, image_uri, langgraph_config_path, env, secrets,
         resource_spec, flavour, api_version, listener (compute_id or id; later only for one that has none),
         source_sha256 (of ``put_source``, or computed only, in check mode), message. None or missing = not asked;
-        ``env`` and ``secrets`` replace the whole map when given; a secret with the value MASK = unchanged.
-        Besides: secret_references, install_command, build_command, tracked_packages, and ``_plan.ATTRIBUTES``. A new one without a listener gets the workspace's
-        default, or its only one.
+        ``env`` and ``secrets`` replace the whole map when given; a secret with the value MASK = unchanged. Besides:
+        secret_references, install_command, build_command, tracked_packages, and ``_plan.ATTRIBUTES``. A new one
+        without a listener gets the workspace's default, or its only one.
 
         always_revision: an update makes a revision even if nothing differs. must: create (Conflict if there is one) or
         update (NotFound if there is none; ``name`` may be its id); None: either.
