@@ -59,6 +59,7 @@ class Daemon:
         self.endpoint = Endpoint(self.health, self.metrics)
         self._served: list[dict[str, Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._reloading = asyncio.Lock()
         self._freed, self._beat, self._stopping = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._poll: asyncio.Task[None] | None = None
         self._observing: asyncio.Task[None] | None = None
@@ -139,6 +140,10 @@ class Daemon:
 
     async def reload(self) -> None:
         """Settings, key and inventory anew; what is wrong is said, and the old ones go on."""
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             wanted = load(self.config)
@@ -385,7 +390,7 @@ class Daemon:
     def _take_new_key(self) -> None:
         """A key that was replaced in its file is taken without a reload."""
         with contextlib.suppress(RecordsError):
-            if self.tools.api.key_is_old(self.settings):
+            if not self._reloading.locked() and self.tools.api.key_is_old(self.settings):
                 self._spawn(self.reload())
 
     # -- for others --------------------------------------------------------------------------------------------------

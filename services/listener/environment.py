@@ -34,5 +34,7 @@ def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([*found, "/usr/share/ansible/collections"]),
         "ANSIBLE_CALLBACKS_ENABLED": "selfhosted.langgraph.work_log",
         "ANSIBLE_NOCOLOR": "true",
+        # Half an inventory is worse than none: deployments would seem to have lost their hosts.
+        "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         **settings.environment,
     }

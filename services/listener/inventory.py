@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Inventory:
 
     async def load(self, settings: Settings) -> None:
         """Read it again; InvalidInput with what Ansible said when it cannot be read, and what was known stays."""
-        target = Path(settings.state_dir) / f"inventory-{os.getpid()}.json"
+        target = Path(settings.state_dir) / f"inventory-{uuid.uuid4().hex[:8]}.json"
         words = [
             sys.executable,
             "-m",

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
+    AuthenticationError,
     InvalidInput,
     RecordsError,
     RecordsUnavailable,
@@ -67,6 +68,7 @@ class Work:
         self.since = datetime.now(UTC).isoformat(timespec="seconds")
         self.host = ""
         self._lines = _OWN_LINES
+        self._written = False
         directory = tools.settings.runs / f"{self.claim_id[:8]}-{self.epoch}"
         self.run = Run(tools.settings, directory, self.claim_id, tools.owner)
         seconds = float(self.public["seconds_left"])
@@ -111,6 +113,8 @@ class Work:
 
     def _lost(self, why: str) -> None:
         """Called from a thread of the leases: the run must be over before the lease is."""
+        if self._written and not self._is_open():
+            return  # the playbook itself has given it back, and is about to end
         LOGGER.warning("a claim is lost; its run is ended", extra=self._fields(cause=why))
         self.run.end(f"lost: {why}", patience=min(5.0, self.tools.settings.lease_margin / 3))
 
@@ -154,6 +158,7 @@ class Work:
         try:
             self.run.prepare()
             self._write_claim()
+            self._written = True
         except (OSError, InvalidInput) as error:
             return await self._no_room(error)
         if self.said:
@@ -205,10 +210,12 @@ class Work:
 
     async def _applied(self, result: Result) -> Outcome:
         """After a run of the playbook, which has reported and released by itself unless something went wrong."""
+        if not self._is_open():
+            if result.told.code == "stale_claim":
+                return "lost"
+            return "done" if result.rc == 0 else "failed"
         if self.lease.lost:
             return "lost"
-        if not self._is_open():
-            return "done" if result.rc == 0 else "failed"
         step = f" at the step {result.told.step}" if result.told.step else ""
         if result.ended == "handed back":
             await self._report(release=True)
@@ -217,8 +224,8 @@ class Work:
             return await self._give_up(f"{result.ended.partition(': ')[2]}{step} and was ended.", result)
         if result.rc is None or result.rc in (137, 143):
             return await self._again(f"ansible-playbook was killed{step}.", result)
-        if result.told.code == "records_unavailable":
-            return await self._again(f"The control plane could not be reached{step}.", result)
+        if result.told.code in ("records_unavailable", "unauthenticated"):
+            return await self._again(f"The control plane gave no answer of use{step}: {result.told.message}", result)
         if result.told.code == "stale_claim":
             return "lost"
         if result.rc == 0:
@@ -305,7 +312,7 @@ class Work:
                 return True
             except StaleClaim:
                 return False
-            except RecordsUnavailable as error:
+            except (RecordsUnavailable, AuthenticationError) as error:  # a key may be replaced meanwhile
                 LOGGER.warning("a report did not arrive; it is tried again", extra=self._fields(cause=str(error)))
                 await asyncio.sleep(pause.next())
             except RecordsError as error:

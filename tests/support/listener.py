@@ -150,6 +150,11 @@ class ListenerDaemon:
                 found.append(json.loads(owner.read_text())["run"])
         return found
 
+    def left(self) -> dict[int, str]:
+        """Processes of the runs that this listener began, of all its lives: pid -> claim id."""
+        began = {line["claim_id"] for line in self.lines("work begins")}
+        return {pid: run for pid, run in processes.marked().items() if run in began}
+
     def ask(self, path: str = "/ok") -> tuple[int, str]:
         """Status and body of its endpoint."""
         try:

@@ -38,6 +38,17 @@ all:
 _numbers = itertools.count(1)
 
 
+def image(name: str, **source_config: Any) -> dict[str, Any]:
+    """What a deployment of an image is created with."""
+    return {
+        "name": name,
+        "source": "external_docker",
+        "source_config": {"resource_spec": {}, **source_config},
+        "source_revision_config": {"image_uri": f"registry.example/agent@sha256:{'0' * 64}"},
+        "secrets": [{"name": "CANARY", "value": "canary-c0ffee-value"}],
+    }
+
+
 @pytest.fixture(scope="session")
 def plane(postgres_server: PostgresServer, records_template: str, key_file: Path) -> Iterator[ControlPlane]:
     """The service, for the whole session."""
@@ -68,13 +79,7 @@ class Desk:
 
     def create(self, name: str, **source_config: Any) -> dict[str, Any]:
         """A deployment of an image that nobody looks at."""
-        body = {
-            "name": name,
-            "source": "external_docker",
-            "source_config": {"resource_spec": {}, "listener_id": self.listener["id"], **source_config},
-            "source_revision_config": {"image_uri": f"registry.example/agent@sha256:{'0' * 64}"},
-            "secrets": [{"name": "CANARY", "value": "canary-c0ffee-value"}],
-        }
+        body = image(name, listener_id=self.listener["id"], **source_config)
         made: dict[str, Any] = self.http.post("/v2/deployments", json=body).raise_for_status().json()
         return made
 

@@ -28,7 +28,7 @@ def test_a_deployment_is_served_and_deleted_without_anybodys_help(desk: Desk) ->
     daemon.until(lambda: desk.http.get(f"/v2/deployments/{chat['id']}").status_code == 404)
     assert daemon.stop() == 0
     assert "canary-c0ffee-value" not in daemon.log
-    assert processes.marked() == {}
+    daemon.until(lambda: not daemon.left())
     assert os.listdir(Path(daemon.settings["state_dir"]) / "runs") == []
 
 
@@ -57,7 +57,7 @@ def test_a_playbook_that_hangs_is_ended_at_its_deadline(desk: Desk) -> None:
     daemon = desk.daemon(run_timeout=4).start()
     revision = desk.final(desk.create("hangs"))
     assert revision["cause"] == "The run took more than 4 s at the step Wait to be ended and was ended."
-    daemon.until(lambda: not daemon.runs() and not processes.marked())
+    daemon.until(lambda: not daemon.runs() and not daemon.left())
 
 
 def test_a_killed_listener_leaves_nothing_and_the_next_one_goes_on_at_once(desk: Desk) -> None:
@@ -82,7 +82,7 @@ def test_sigterm_finishes_what_is_begun_and_a_second_one_hands_it_back(desk: Des
     assert desk.revision(chat)["status"] not in ("DEPLOYED", "BUILD_FAILED")
     assert daemon.stop() == 0
     assert daemon.lines("work ends")[-1]["outcome"] == "handed back"
-    assert processes.marked() == {}
+    daemon.until(lambda: not daemon.left())
     other = desk.daemon().start()
     assert desk.final(chat)["status"] == "DEPLOYED"
     other.stop()
