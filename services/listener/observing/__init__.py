@@ -77,8 +77,7 @@ class Observing:
 
     async def run(self) -> None:
         """Until cancelled."""
-        parts = [self._keep(self._looking, LOOK_SECONDS), self._keep(self._ticking, TICK_SECONDS)]
-        parts.append(self._keep(self._outbox.run, 1.0))
+        parts = [self._keep(part) for part in (self._looking, self._ticking, self._outbox.run)]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
             await asyncio.gather(*tasks)
@@ -90,14 +89,14 @@ class Observing:
             self._streams.clear()
             self._positions.save(now=True)
 
-    async def _keep(self, part: Callable[[], Awaitable[None]], pause: float) -> None:
-        """Run a part for ever: whatever goes wrong in it, a listener that does not observe is worse."""
+    async def _keep(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part again and again: whatever goes wrong in it, a listener that does not observe is worse."""
         while True:
             try:
                 await part()
             except Exception:  # noqa: BLE001
                 self._log.exception("observing stumbled")
-            await asyncio.sleep(pause)
+                await asyncio.sleep(1)
 
     def status(self) -> dict[str, Any]:
         """For the endpoint: hosts by name, and what waits to be sent."""
@@ -116,11 +115,14 @@ class Observing:
 
     async def _looking(self) -> None:
         """One look, and then a pause that ends when somebody needs to know more."""
+        self._look_now.clear()
+        begun = time.monotonic()
         try:
             self._take_served(await self._api.served())
+            self._looked_at = begun
         except RecordsError as error:
             self._log.debug("what is served is not known now", extra={"fields": {"cause": str(error)}})
-        self._look_now.clear()
+            self._look_now.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._look_now.wait()
@@ -133,7 +135,7 @@ class Observing:
                 self._say_once("the control plane names a deployment that cannot be one", slug=repr(slug)[:100])
             elif isinstance(host, str) and host:
                 found[slug] = item
-        self._served, self._looked_at = found, time.monotonic()
+        self._served = found
         for slug in set(self._watched) - set(found):
             for known in (self._watched, self._paces, self._told):
                 known.pop(slug, None)
@@ -271,6 +273,7 @@ class Observing:
 
     async def _ticking(self) -> None:
         """Tell what has changed, and repair what is not well."""
+        await asyncio.sleep(TICK_SECONDS)
         if not self._settings.health_interval:
             return
         now = time.monotonic()

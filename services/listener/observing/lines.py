@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import LOG_LEVELS
@@ -54,17 +54,17 @@ def level_of(word: Any, default: str = "INFO") -> str:
     return name if name in LOG_LEVELS else default
 
 
-def moment(value: Any) -> str | None:
-    """A time that an entry tells, as ISO 8601; None for none that makes sense."""
+def moment(value: Any, now: datetime) -> str | None:
+    """A time that an entry tells, as ISO 8601; None for none that makes sense, or that is not yet."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             found = datetime.fromtimestamp(value, UTC)
         else:
             found = datetime.fromisoformat(str(value))
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    return found.isoformat() if 2000 <= found.year <= 9000 else None
+    return found.isoformat() if found.year >= 2000 and found - now < timedelta(days=1) else None
 
 
 def _short(value: Any) -> str:
@@ -75,11 +75,11 @@ def entry_of(host: str, message: Mapping[str, Any], now: datetime) -> dict[str, 
     """A line as the observer tells it -> {writer, seq, timestamp, level, message}."""
     text = clean(str(message.get("text") or ""))
     given = message.get("level")
-    level, at = level_of(given) if given else "", moment(message.get("time"))
+    level, at = level_of(given) if given else "", moment(message.get("time"), now)
     if message.get("note") is True:
         level = "WARNING"
     elif text.startswith("{"):
-        text, own_level, own_at = _structured(text)
+        text, own_level, own_at = _structured(text, now)
         level, at = own_level or level, own_at or at
     elif not given:
         found = _LEVEL.match(text)
@@ -94,7 +94,7 @@ def entry_of(host: str, message: Mapping[str, Any], now: datetime) -> dict[str, 
     }
 
 
-def _structured(text: str) -> tuple[str, str, str | None]:
+def _structured(text: str, now: datetime) -> tuple[str, str, str | None]:
     """(text, level, time) of a line of JSON; a line that only looks like one stays as it is."""
     try:
         found = json.loads(text)
@@ -104,7 +104,7 @@ def _structured(text: str) -> tuple[str, str, str | None]:
         return text, "", None
     event = next((found[key] for key in ("event", "message", "msg") if found.get(key)), None)
     if event is None:
-        return text, level_of(found.get("level"), ""), moment(found.get("timestamp") or found.get("time"))
+        return text, level_of(found.get("level"), ""), moment(found.get("timestamp") or found.get("time"), now)
     details = [
         f"{key}={_short(value)}"
         for key, value in found.items()
@@ -113,4 +113,4 @@ def _structured(text: str) -> tuple[str, str, str | None]:
     lines = [" ".join([_short(event), *details])]
     lines += [str(found[key]).strip() for key in ("exception", "stack_info") if found.get(key)]
     level = level_of(found.get("level") or found.get("severity"), "")
-    return clean("\n".join(lines)), level, moment(found.get("timestamp") or found.get("time"))
+    return clean("\n".join(lines)), level, moment(found.get("timestamp") or found.get("time"), now)

@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import ServiceError
 from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 from tests.support.postgres import free_port
 from tests.support.servers import Supervisor
@@ -115,7 +116,9 @@ class Unit:
         return self.host.supervisor.services.status(self.unit).pid
 
     def signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        pid = self.pid
+        if pid:  # 0 would be the test itself
+            os.kill(pid, number)
 
     async def ask(self, path: str) -> None:
         """A request, once it listens."""
@@ -264,6 +267,24 @@ class Inventory:
         return host in self.of
 
 
+def observers() -> list[int]:
+    """Pids of the observers that this test process started."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat") as stream:
+                fields = stream.read().rpartition(")")[2].split()
+            with open(f"/proc/{name}/cmdline", "rb") as stream:
+                command = stream.read()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid() and fields[0] != "Z" and b"langgraph_observer" in command:
+            found.append(int(name))
+    return found
+
+
 async def until(found: Callable[[], Any], seconds: float = 15.0, what: str = "") -> Any:
     """What a condition gives once it is true."""
     for _attempt in range(int(seconds / 0.02)):
@@ -326,7 +347,7 @@ def host(log_bytes: str) -> Iterator[SmallHost]:
     finally:
         for deployment in found.deployments:
             for unit in deployment.units:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ServiceError):
                     unit.signal(signal.SIGKILL)
         found.supervisor.stop()
         shutil.rmtree(base, ignore_errors=True)

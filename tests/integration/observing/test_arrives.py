@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
+from pathlib import Path
 
-from tests.integration.observing.conftest import SmallHost, Watch, until
+from tests.integration.observing.conftest import SmallHost, Watch, observers, until
+from tests.sanity.cores import pythons
 
 
 def test_logs_health_and_figures_arrive(host: SmallHost, watch: Watch) -> None:
@@ -41,3 +46,80 @@ def test_logs_health_and_figures_arrive(host: SmallHost, watch: Watch) -> None:
     values = {name: [s["value"] for s in api.samples if s["name"] == name] for name in ("latency_ms", "memory_bytes")}
     assert values["latency_ms"] == [10.0]
     assert min(values["memory_bytes"]) > 1_000_000
+
+
+def test_oldest_python_and_a_way_by_ssh(host: SmallHost, watch: Watch, tmp_path: Path) -> None:
+    """The words for ssh are those that ssh understands, and the observer runs under what a host has."""
+    chat = host.deployment().serve()
+    versions = {tuple(map(int, version.split("."))): path for version, path in pythons().items()}
+    oldest = min(version for version in versions if version >= (3, 9))
+    ssh = tmp_path / "my-ssh"
+    # Does with the last word what sshd does; the words before it have to be options and an address.
+    ssh.write_text(f'#!/bin/bash\nprintf "%s\\n" "${{@:1:$#-1}}" >{tmp_path}/words\nexec /bin/sh -c "${{@: -1}}"\n')
+    ssh.chmod(0o755)
+    watch.inventory.of["here"] |= {
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(ssh),
+        "ansible_host": "192.0.2.1",
+        "ansible_become": True,  # we are root already, or sudo asks for no password, or this host says why not
+        "ansible_python_interpreter": str(versions[oldest]),
+    }
+    if os.getuid() != 0:
+        del watch.inventory.of["here"]["ansible_become"]
+
+    async def main() -> None:
+        async with watch.running():
+            await chat.api.say("hello")
+            await until(lambda: watch.api.said("hello"))
+            await until(lambda: watch.api.last(chat.slug)["ok"])
+            await chat.api.ask("/count?10")
+            await until(lambda: [s for s in watch.api.samples if s["name"] == "errors" and s["value"] > 0])
+            for pid in observers():
+                os.kill(pid, signal.SIGKILL)
+            await chat.api.say("hello again")
+            await until(lambda: watch.api.said("hello again"))
+
+    asyncio.run(main())
+    assert watch.api.twice == 0
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words[-2:] == ["--", "192.0.2.1"]
+    assert "BatchMode=yes" in words
+
+
+def test_what_is_no_observer_is_not_obeyed(host: SmallHost, watch: Watch, tmp_path: Path) -> None:
+    """A host that says something else: a banner, half a message, words about deployments that are not its own."""
+    chat = host.deployment().serve()
+    python = tmp_path / "python"
+    log = {"t": "log", "slug": chat.slug, "unit": "api-blue", "writer": "w", "seq": 1, "source": "s", "text": "forged"}
+    said = [
+        "Welcome to this host",
+        '{"t": "health"',
+        "[]",
+        '{"t": 7}',
+        json.dumps({**log, "position": {}}),  # before it says hello
+        json.dumps({"t": "hello", "time": 0, "python": "3.9"}),
+        json.dumps({"t": "log", "slug": chat.slug}),
+        json.dumps({**log, "seq": -1, "position": {}}),
+        json.dumps({**log, "slug": "another-00000000", "position": {}}),
+        json.dumps({"t": "health", "slug": "another-00000000", "units": {"api": {"ok": False}}}),
+        json.dumps({"t": "health", "slug": chat.slug, "units": "all"}),
+        json.dumps({"t": "samples", "samples": [[chat.slug, "api", "password", 1], [chat.slug, "api", "cpu", "x"]]}),
+        json.dumps({"t": "nonsense"}),
+        json.dumps({**log, "seq": 2, "text": "good", "position": {}}),
+    ]
+    (tmp_path / "said").write_text("\n".join(said) + "\n")
+    python.write_text(
+        f'#!/bin/sh\ncase "$2" in *version_info*) exit 0;; esac\nsleep 0.5\ncat {tmp_path}/said\ncat >/dev/null\n'
+    )
+    python.chmod(0o755)
+    watch.inventory.of["here"]["ansible_python_interpreter"] = str(python)
+
+    async def main() -> None:
+        async with watch.running():
+            await until(lambda: watch.api.said("good"))
+            await asyncio.sleep(0.5)
+
+    asyncio.run(main())
+    assert watch.api.order_texts() == ["good"]
+    assert watch.api.samples == []
+    assert watch.api.health == {}

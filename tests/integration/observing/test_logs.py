@@ -15,25 +15,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput, RecordsUnavailable
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import WINDOW_LINES
-from tests.integration.observing.conftest import SmallHost, Unit, Watch, until
-
-
-def observers() -> list[int]:
-    """Pids of the observers that this test process started."""
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat") as stream:
-                fields = stream.read().rpartition(")")[2].split()
-            with open(f"/proc/{name}/cmdline", "rb") as stream:
-                command = stream.read()
-        except OSError:
-            continue
-        if int(fields[1]) == os.getpid() and fields[0] != "Z" and b"langgraph_observer" in command:
-            found.append(int(name))
-    return found
+from tests.integration.observing.conftest import SmallHost, Unit, Watch, observers, until
 
 
 async def talk(unit: Unit, count: int, word: str = "line") -> list[str]:

@@ -88,21 +88,30 @@ class Thinner:
 
     def __init__(self) -> None:
         self._buckets: dict[str, Bucket] = {}
-        self._dropped: dict[str, list[Any]] = {}
+        self._dropped: dict[str, list[Any]] = {}  # unit -> [first, last, how many]
 
     def let(self, entry: Entry) -> list[Entry]:
         """What goes of an entry: itself, a word about those before it, or nothing."""
         bucket = self._buckets.setdefault(entry.unit, Bucket(entry.at))
         bucket.pass_time(entry.at, True)
         if not bucket.take():
-            self._dropped.setdefault(entry.unit, [entry, 0])[1] += 1
+            gone = self._dropped.setdefault(entry.unit, [entry, entry, 0])
+            gone[1], gone[2] = entry, gone[2] + 1
             return []
-        gone = self._dropped.pop(entry.unit, None)
-        if gone is None:
-            return [entry]
-        first, count = gone
-        # the place is that of this entry: what was dropped must not be read again
-        return [first._replace(level="WARNING", text=dropped(count), position=entry.position), entry]
+        return [*self._words([entry.unit]), entry]
+
+    def flush(self) -> list[Entry]:
+        """Words about what was dropped, once nothing comes any more."""
+        return self._words(list(self._dropped))
+
+    def _words(self, units: list[str]) -> list[Entry]:
+        found = []
+        for unit in units:
+            if unit in self._dropped:
+                first, last, count = self._dropped.pop(unit)
+                # the place is that of the last one: what was dropped must not be read again
+                found.append(first._replace(level="WARNING", text=dropped(count), position=last.position))
+        return found
 
 
 class Journal:

@@ -20,7 +20,7 @@ from typing import Any
 from .deployments import SLUG, SYSTEMD_DIR, Deployment, Serving
 from .figures import Figures, rounded
 from .files import LogFile
-from .journal import Journal
+from .journal import Entry, Journal
 from .output import Output
 from .probes import Answer, ask
 from .units import DOWN, Supervisor, Systemd, Unit, start_of
@@ -135,30 +135,34 @@ class Observer:
                 continue
             if reading is None:
                 reading = asyncio.ensure_future(self.journal.entry())
-            await asyncio.wait([reading], timeout=5.0)  # then look whether there are other units by now
+            await asyncio.wait([reading], timeout=2.0)  # then look whether there are other units by now
             if not reading.done():
+                self._log_entries(self.journal.thinner.flush(), of)
                 continue
             entry, reading = reading.result(), None
             if entry is None:
                 await asyncio.sleep(0 if self.journal.running else LOOK_SECONDS)
                 continue
-            for each in self.journal.thinner.let(entry):
-                deployment = of.get(each.unit)
-                if deployment is not None:
-                    self.output.log(
-                        {
-                            "slug": deployment.slug,
-                            "unit": deployment.short(each.unit),
-                            "revision": deployment.revision_of(each.unit),
-                            "source": "journal",
-                            "writer": f"{each.unit}/{each.writer}",
-                            "seq": each.seq,
-                            "text": each.text,
-                            "time": each.at,
-                            "level": each.level,
-                            "position": each.position,
-                        }
-                    )
+            self._log_entries(self.journal.thinner.let(entry), of)
+
+    def _log_entries(self, entries: list[Entry], of: dict[str, Deployment]) -> None:
+        for each in entries:
+            deployment = of.get(each.unit)
+            if deployment is not None:
+                self.output.log(
+                    {
+                        "slug": deployment.slug,
+                        "unit": deployment.short(each.unit),
+                        "revision": deployment.revision_of(each.unit),
+                        "source": "journal",
+                        "writer": f"{each.unit}/{each.writer}",
+                        "seq": each.seq,
+                        "text": each.text,
+                        "time": each.at,
+                        "level": each.level,
+                        "position": each.position,
+                    }
+                )
 
     # -- health --------------------------------------------------------------------------------------------------------
 
