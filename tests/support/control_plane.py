@@ -139,6 +139,13 @@ class ControlPlane:
         self.process = None
         return code
 
+    def kill(self) -> None:
+        """SIGKILL: it cannot clear up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
     def remove(self) -> None:
         """Stop and leave nothing behind."""
         self.stop()

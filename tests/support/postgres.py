@@ -121,6 +121,24 @@ class PostgresServer:
                 self._process.wait()
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL to the server; its processes for connections end by themselves."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def start_again(self, seconds: float = 20) -> None:
+        """Start after ``kill``: only once the last of the old processes is gone."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.start()
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def remove(self) -> None:
         """Stop and leave nothing behind."""
         self.stop()
