@@ -40,7 +40,7 @@ class Settings:
     shutdown_timeout: float = 900.0
     drift_interval: float = 3600.0
     drift_correct: bool = False
-    health_interval: float = 5.0
+    health_interval: float = 2.0
     health_failures: int = 3
     repairs_per_hour: int = 4
     metrics_interval: float = 60.0
