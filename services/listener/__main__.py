@@ -56,11 +56,12 @@ def run(config: str, settings: Settings) -> int:
         logs.quiet(name)
     os.makedirs(settings.state_dir, mode=0o700, exist_ok=True)
 
-    async def whole() -> None:
-        await Daemon(config, settings).run()
+    async def whole() -> bool:
+        daemon = Daemon(config, settings)
+        await daemon.run()
+        return daemon.failed
 
-    asyncio.run(whole())
-    return 0
+    return int(asyncio.run(whole()))
 
 
 if __name__ == "__main__":

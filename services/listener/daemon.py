@@ -54,6 +54,8 @@ class Daemon:
         self.tools = Tools(settings, Api(settings), self.leases, self.inventory, self.pool, self.owner, self._load)
         self.works: dict[str, Work] = {}
         self.listener: dict[str, Any] = {}
+        #: Whether it ends because a part of it failed in a way that nobody foresaw.
+        self.failed = False
         self.leader = False
         self.figures = _figures()
         self.endpoint = Endpoint(self.health, self.metrics)
@@ -182,6 +184,7 @@ class Daemon:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             LOGGER.error("a part of the listener failed", exc_info=task.exception())
+            self.failed = True
             self.stop()  # whoever supervises starts a whole one
 
     @staticmethod

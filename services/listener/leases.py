@@ -52,12 +52,12 @@ class Lease:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def lose(self, why: str) -> None:
-        """Say it once."""
+        """Say it once, from a thread of its own: ending a run takes seconds, and the next lease may be about to end."""
         with self._lock:
             if self.lost:
                 return
             self.lost = why
-        self.on_lost(why)
+        threading.Thread(target=self.on_lost, args=(why,), name="lost claim", daemon=True).start()
 
 
 class Leases:

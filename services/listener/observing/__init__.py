@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.connec
     place_of,
 )
 from ansible_collections.selfhosted.langgraph.services.listener.observing.health import LOST, Watched
-from ansible_collections.selfhosted.langgraph.services.listener.observing.lines import entry_of
+from ansible_collections.selfhosted.langgraph.services.listener.observing.lines import clean, entry_of
 from ansible_collections.selfhosted.langgraph.services.listener.observing.outbox import Api, Line, Outbox, size_of
 from ansible_collections.selfhosted.langgraph.services.listener.observing.positions import Positions
 from ansible_collections.selfhosted.langgraph.services.listener.observing.repairs import Pace
@@ -236,8 +237,9 @@ class Observing:
     def _hear_samples(self, stream: Stream, message: Message) -> None:
         at = datetime.now(UTC).isoformat()
         for slug, name, figure, value in message["samples"]:
-            if self._on(stream, slug) and figure in METRICS:
-                sample = {"name": figure, "replica": f"{stream.host}/{name}"[:200], "at": at, "value": float(value)}
+            if self._on(stream, slug) and figure in METRICS and math.isfinite(value):
+                replica = clean(f"{stream.host}/{name}")[:200]
+                sample = {"name": figure, "replica": replica, "at": at, "value": float(value)}
                 self._outbox.add_sample(slug, sample)
 
     def _hear_health(self, stream: Stream, message: Message) -> None:

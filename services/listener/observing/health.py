@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.selfhosted.langgraph.services.listener.observing.lines import clean
+
 GRACE = 120.0  # seconds that somebody who works on a deployment may leave it without an answer
 LOST = 30.0  # seconds without a host before what runs there counts as not well
 Health = dict[str, Any]
@@ -29,7 +31,10 @@ class Watched:
         self.installed = units is not None
         self.unreachable = ""
         self.replicas = {
-            f"{self.host}/{name}": {"ok": unit.get("ok") is True, "message": str(unit.get("message") or "")[:1000]}
+            clean(f"{self.host}/{name}")[:200]: {
+                "ok": unit.get("ok") is True,
+                "message": clean(str(unit.get("message") or ""))[:1000],
+            }
             for name, unit in (units or {}).items()
             if isinstance(unit, Mapping)
         }
@@ -37,7 +42,7 @@ class Watched:
 
     def lose(self, why: str, now: float) -> None:
         """The host was not reached for a while."""
-        self.unreachable = why
+        self.unreachable = clean(why)
         self._mark(now)
 
     def _mark(self, now: float) -> None:

@@ -43,8 +43,9 @@ def writer_of(host: str, writer: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text without what a terminal would obey."""
-    return _CONTROL.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n").rstrip("\r\n")))
+    """Text without what a terminal would obey, and without halves of characters, which no request can carry."""
+    text = text.replace("\r\n", "\n").rstrip("\r\n").encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL.sub("\ufffd", _ANSI.sub("", text))
 
 
 def level_of(word: Any, default: str = "INFO") -> str:

@@ -154,6 +154,8 @@ class Outbox:
         try:
             await self._api.observe(observations)
         except InvalidInput as error:
+            if "status" in error.extra:
+                raise  # not the control plane's own word: something else answers at its address
             parts = halves(observations)
             if not parts:
                 self.refused += 1

@@ -211,7 +211,7 @@ class LogFile:
                 return
             if len(found) >= most:
                 return
-            if self._dropped and self._bucket.take():
+            if self._dropped and self._bucket.take(after=True):
                 self._say_dropped(found, taken=True)
                 continue
             piece = chunk[start:end]

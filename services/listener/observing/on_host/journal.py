@@ -94,7 +94,7 @@ class Thinner:
         """What goes of an entry: itself, a word about those before it, or nothing."""
         bucket = self._buckets.setdefault(entry.unit, Bucket(entry.at))
         bucket.pass_time(entry.at, True)
-        if not bucket.take():
+        if not bucket.take(after=entry.unit in self._dropped):
             gone = self._dropped.setdefault(entry.unit, [entry, entry, 0])
             gone[1], gone[2] = entry, gone[2] + 1
             return []

@@ -72,9 +72,9 @@ class Bucket:
         if idle:
             self._tokens = min(self._tokens, BURST)
 
-    def take(self) -> bool:
-        """Whether one more line may go."""
-        if self._tokens < 1:
+    def take(self, after: bool = False) -> bool:
+        """Whether one more line may go. after: lines were dropped; then a second's worth has to be there again."""
+        if self._tokens < (RATE if after else 1):
             return False
         self._tokens -= 1
         return True
