@@ -141,10 +141,10 @@ class Unit:
 class Deployment:
     """One deployment that serves: an API and a queue process."""
 
-    def __init__(self, host: SmallHost, name: str) -> None:
+    def __init__(self, host: SmallHost, name: str, identity: str = "", revision: str = "") -> None:
         self.host = host
-        self.id = str(uuid.uuid4())
-        self.revision = str(uuid.uuid4())
+        self.id = identity or str(uuid.uuid4())
+        self.revision = revision or str(uuid.uuid4())
         self.slug = f"{name}-{self.id[:8]}"
         self.home = host.root / self.slug
         self.home.mkdir(parents=True)
@@ -185,8 +185,8 @@ class SmallHost:
         self.supervisor = Supervisor(base / "sv")
         self.deployments: list[Deployment] = []
 
-    def deployment(self, name: str = "chat") -> Deployment:
-        made = Deployment(self, name)
+    def deployment(self, name: str = "chat", **options: str) -> Deployment:
+        made = Deployment(self, name, **options)
         self.deployments.append(made)
         return made
 

@@ -104,6 +104,7 @@ def test_what_is_no_observer_is_not_obeyed(host: SmallHost, watch: Watch, tmp_pa
         json.dumps({"t": "health", "slug": "another-00000000", "units": {"api": {"ok": False}}}),
         json.dumps({"t": "health", "slug": chat.slug, "units": "all"}),
         json.dumps({"t": "samples", "samples": [[chat.slug, "api", "password", 1], [chat.slug, "api", "cpu", "x"]]}),
+        json.dumps({"t": "samples", "samples": [[chat.slug, "api", "cpu", float("nan")]]}),
         json.dumps({"t": "nonsense"}),
         json.dumps({**log, "seq": 2, "text": "good", "position": {}}),
     ]

@@ -167,7 +167,7 @@ def test_garbage(host: SmallHost, watch: Watch) -> None:
             await until(lambda: watch.api.last(chat.slug)["ok"])
             with chat.api.log.open("ab") as log:
                 log.write(b"bad \xff\xfe bytes\n" + b"nul \x00 and \x1b[31mred\x1b[0m\n")
-                log.write(b'{"event": \n{"event": {"deep": [1]}}\n[1, 2]\n')
+                log.write(b'{"event": "half \\ud800"}\n{"event": \n{"event": {"deep": [1]}}\n[1, 2]\n')
                 log.write(b"long " + b"y" * 3_000_000 + b"\n")
             await chat.api.say("still here")
             await until(lambda: watch.api.said("still here"))
@@ -179,6 +179,7 @@ def test_garbage(host: SmallHost, watch: Watch) -> None:
     assert '{"event":' in [text.strip() for text in texts]
     assert '{"deep":[1]}' in texts
     assert "[1, 2]" in texts
+    assert "half ?" in texts
     long = watch.api.said("long")[0]
     assert long.endswith(" more bytes]")
     assert len(long) < 17_000
