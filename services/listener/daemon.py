@@ -211,7 +211,7 @@ class Daemon:
         while not self._stopping.is_set():
             while self._busy >= self.settings.capacity:
                 await self._wait(self._freed, 5.0)
-            asked_at = leases.now()
+            asked_at = None if wait else leases.now()
             try:
                 answer = await self.tools.api.claim(self.owner, wait=wait, dead=dead)
             except RecordsError as error:
@@ -225,7 +225,7 @@ class Daemon:
             dead = [owner for owner in answer.suspects if owner not in dead and identity.is_gone(owner)]
             wait = 0.0 if dead else WAIT_SECONDS
 
-    def _begin(self, claim: Claim, asked_at: float, said: str = "") -> asyncio.Task[Outcome]:
+    def _begin(self, claim: Claim, asked_at: float | None, said: str = "") -> asyncio.Task[Outcome]:
         work = Work(self.tools, claim, asked_at, said)
         self.works[work.claim_id] = work
         self.figures.add("claims_total", action=work.action)

@@ -91,12 +91,24 @@ class Leases:
         self._client = None
 
     def hold(
-        self, claim_id: str, epoch: int, seconds_left: float, asked_at: float, on_lost: Callable[[str], None]
+        self,
+        claim_id: str,
+        epoch: int,
+        seconds_left: float,
+        asked_at: float | None,
+        on_lost: Callable[[str], None],
     ) -> Lease:
-        """Keep a claim from now on. asked_at: ``now()`` before the request that made it."""
-        lease = Lease(claim_id, epoch, asked_at + seconds_left, on_lost, renew_at=now() + RENEW_SECONDS)
+        """Keep a claim from now on.
+
+        asked_at: ``now()`` before the request that made it; None: that request waited for work, so that nothing tells
+        when the lease began. Then it is renewed at once.
+        """
+        at = now()
+        begun, renew_at = (at, at) if asked_at is None else (asked_at, at + RENEW_SECONDS)
+        lease = Lease(claim_id, epoch, begun + seconds_left, on_lost, renew_at=renew_at)
         with self._lock:
             self._leases[claim_id] = lease
+        self._wake.set()
         return lease
 
     def release(self, claim_id: str) -> None:
@@ -121,6 +133,8 @@ class Leases:
                 if not self._renew(lease):
                     break  # nobody answers: the others would wait for nothing, one after the other
             self._wake.wait(0.5)
+            if not self._ended.is_set():
+                self._wake.clear()
 
     def _renew(self, lease: Lease) -> bool:
         """Whether the control plane answered."""

@@ -57,7 +57,7 @@ class Tools:
 class Work:
     """A claim, its lease and its run. said: why it is done, if nobody asked for it, for the log of the revision."""
 
-    def __init__(self, tools: Tools, claim: Claim, asked_at: float, said: str = "") -> None:
+    def __init__(self, tools: Tools, claim: Claim, asked_at: float | None, said: str = "") -> None:
         self.tools = tools
         self.said = said
         self.public: dict[str, Any] = dict(claim["public"])

@@ -205,3 +205,14 @@ def test_a_lease_that_nobody_renews_is_lost_before_its_end_and_once(tmp_path: Pa
         assert leases.held() == []
     finally:
         leases.stop()
+
+
+def test_a_claim_of_a_long_poll_counts_from_its_arrival_and_is_renewed_at_once(tmp_path: Path) -> None:
+    leases = Leases(parse({**LEAST, "state_dir": str(tmp_path)}))
+    before = now()
+    waited = leases.hold("waited", 1, 60.0, None, print)
+    asked = leases.hold("asked", 1, 60.0, before - 1, print)
+    assert before + 60 <= waited.until <= now() + 60
+    assert waited.renew_at <= now()
+    assert asked.until == before + 59
+    assert asked.renew_at > now() + 10
