@@ -40,8 +40,9 @@ class Steps:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         junit: bool = False,
+        whole: bool = False,
     ) -> bool:
-        """Run a command as one test case; True when it succeeded.
+        """Run a command as one test case; True when it succeeded. whole: show its output in one piece, at its end.
 
         A step that writes its own junit file into `reports` says junit=True and is then a case only if it failed
         without reporting a failure there (a crash before the first test).
@@ -50,6 +51,7 @@ class Steps:
         before = self._reported_failures()
         started = time.monotonic()
         tail: list[str] = []
+        said: list[str] = []
         words = [str(word) for word in command]
         environment = None if env is None else {**os.environ, **env}
         try:
@@ -65,13 +67,18 @@ class Steps:
             ) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    sys.stdout.write(line)
-                    sys.stdout.flush()
+                    if whole:
+                        said.append(line)
+                    else:
+                        sys.stdout.write(line)
+                        sys.stdout.flush()
                     tail = [*tail[1 - TAIL_LINES :], line]
             status = process.returncode
         except OSError as error:
             status, tail = 127, [f"{words[0]}: {error}\n"]
             print(tail[0], end="", flush=True)
+        if whole:
+            print(f"-- {self.layer}: what {name} said\n{''.join(said)}", end="", flush=True)
         passed = status == 0
         told = junit and self._reported_failures() > before
         if not (junit and passed) and not told:
