@@ -16,7 +16,8 @@ description:
   - When it does not come to answer, it is stopped and removed again, and the module fails with the reason and the
     last log lines.
     What served before is not touched.
-  - Where this revision already serves, what is stopped of it is started, and nothing else is done.
+  - Where this revision already serves, what is stopped of it is started, what runs and does not answer within 10
+    seconds is started anew, and nothing else is done.
   - A switch to another revision that was cut, for example by a killed playbook, is finished or undone first.
 author:
   - selfhosted.langgraph contributors (@selfhosted)
