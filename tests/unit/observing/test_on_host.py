@@ -225,6 +225,11 @@ def test_figures_are_rates_since_the_time_before(monkeypatch: pytest.MonkeyPatch
     assert set(silent) == {"memory_bytes", "restarts", "cpu"}
 
 
+def test_latency_in_seconds() -> None:
+    text = "lg_api_http_requests_latency_seconds_sum 2.5\nlg_api_http_requests_latency_seconds_count 10\n"
+    assert probes.parse(text)[2:4] == (2500.0, 10.0)
+
+
 # -- what lies on a host -----------------------------------------------------------------------------------------------
 
 

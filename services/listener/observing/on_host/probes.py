@@ -14,7 +14,8 @@ LARGEST = 4 * 1024 * 1024
 _SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? ([^ ]+)")
 _STATUS = re.compile(r'(?:^|,)\s*(?:status|status_code|http_status_code)="(\d+)"')
 REQUESTS = ("lg_api_http_requests_total",)
-LATENCY_SUM, LATENCY_COUNT = "lg_api_http_requests_latency_sum", "lg_api_http_requests_latency_count"
+# The histogram of latencies is in milliseconds, in some versions in seconds.
+LATENCY = {"lg_api_http_requests_latency": 1.0, "lg_api_http_requests_latency_seconds": 1000.0}
 PENDING, ACTIVE = "lg_api_num_pending_runs", "lg_api_workers_active"
 
 
@@ -90,9 +91,9 @@ def parse(text: str) -> Counters:
             add("requests", value)
             status = _STATUS.search(labels)
             add("errors", value if status and status[1].startswith("5") else 0.0)
-        elif name == LATENCY_SUM:
-            add("latency", value)
-        elif name == LATENCY_COUNT:
+        elif name.endswith("_sum") and name[:-4] in LATENCY:
+            add("latency", value * LATENCY[name[:-4]])
+        elif name.endswith("_count") and name[:-6] in LATENCY:
             add("answered", value)
         elif name == PENDING:
             add("pending", value)
