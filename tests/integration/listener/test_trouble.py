@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -156,11 +157,11 @@ def nonsense() -> Iterator[type[Nonsense]]:
     """A server whose answers the test chooses."""
 
     class Handler(Nonsense):
-        pass
+        url = ""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Handler.url = f"http://127.0.0.1:{server.server_address[1]}/api-host"  # type: ignore[attr-defined]
+    Handler.url = f"http://127.0.0.1:{server.server_address[1]}/api-host"
     yield Handler
     server.shutdown()
     server.server_close()
@@ -204,7 +205,7 @@ def test_what_the_inventory_lacks_is_named_and_others_go_on(desk: Desk) -> None:
     assert desk.final(made["four"])["status"] == "DEPLOYED"
     # The inventory is mended and read again.
     desk.inventory.write_text(INVENTORY.replace("empty:", "lacking: {hosts: {localhost: {}}}\n    empty:"))
-    daemon.send(1)  # type: ignore[arg-type]
+    daemon.send(signal.SIGHUP)
     daemon.until(lambda: daemon.lines("settings taken"))
     latest = desk.revision(made["one"])
     desk.http.post(f"/v2/deployments/{made['one']['id']}/revisions/{latest['id']}/redeploy").raise_for_status()
@@ -214,11 +215,11 @@ def test_what_the_inventory_lacks_is_named_and_others_go_on(desk: Desk) -> None:
 def test_a_reload_with_a_mistake_keeps_what_was(desk: Desk) -> None:
     daemon = desk.daemon().start()
     daemon.write(retries="many")
-    daemon.send(1)  # type: ignore[arg-type]
+    daemon.send(signal.SIGHUP)
     refused = daemon.until(lambda: daemon.lines("the settings were not taken"))
     assert refused[0]["cause"] == "Setting retries is no whole number from 0 to 20."
     daemon.write(retries=3, concurrency=7)
-    daemon.send(1)  # type: ignore[arg-type]
+    daemon.send(signal.SIGHUP)
     daemon.until(lambda: daemon.health()["capacity"] == 7)
     assert desk.final(desk.create("chat"))["status"] == "DEPLOYED"
 
@@ -242,7 +243,7 @@ def test_drift_is_told_and_by_choice_corrected_within_bounds(desk: Desk) -> None
     assert desk.revision(drifts)["number"] == 1
 
     daemon.write(drift_correct=True, repairs_per_hour=1)
-    daemon.send(1)  # type: ignore[arg-type]
+    daemon.send(signal.SIGHUP)
     daemon.until(lambda: daemon.lines("drift comes back and is not corrected any more"))
     done = [line for line in daemon.lines("work ends") if line["deployment"] == "drifts" and line["action"] == "apply"]
     assert [line["outcome"] for line in done] == ["done", "done"]

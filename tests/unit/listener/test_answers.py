@@ -81,7 +81,8 @@ def test_other_answers_are_refused(body: dict[str, Any]) -> None:
 def test_heartbeats_and_what_is_served() -> None:
     assert answers.heartbeat({"listener": {"id": ID, "host_groups": None}, "leader": True}).leader
     assert not answers.heartbeat({"listener": {"id": ID}, "leader": "yes"}).leader
-    for body in ({}, {"listener": {}}, {"listener": {"id": ID, "host_groups": [1]}}):
+    bad: list[dict[str, Any]] = [{}, {"listener": {}}, {"listener": {"id": ID, "host_groups": [1]}}]
+    for body in bad:
         with pytest.raises(answers.BadAnswer):
             answers.heartbeat(body)
     good = {"id": ID, "slug": "chat-1"}
