@@ -37,6 +37,7 @@ LOOK_SECONDS = 5.0  # between two looks at what is served
 TICK_SECONDS = 0.5
 TELL_SECONDS = 60.0  # a health that stays the same is told again
 Repair = Callable[[str, str], Awaitable[bool]]
+LEAVING = ("AWAITING_DELETE", "AWAITING_FINAL_DELETE")
 METRICS = frozenset(
     ("requests", "latency_ms", "errors", "queue_depth", "running_jobs", "memory_bytes", "cpu", "restarts")
 )
@@ -281,7 +282,7 @@ class Observing:
         now = time.monotonic()
         for slug, watched in list(self._watched.items()):
             item = self._served.get(slug)
-            if item is None:
+            if item is None or item.get("status") in LEAVING:
                 continue
             found = self._streams.get(watched.host)
             if found is not None and found[0].lost_for > LOST and item.get("active_revision_id"):

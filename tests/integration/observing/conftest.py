@@ -154,6 +154,7 @@ class Deployment:
         self.queue = Unit(host, self.slug, "queue-blue@1", ports["queue"]["blue-1"], self.revision)
         self.units = [self.api, self.queue]
         self.claimed = False
+        self.status = "READY"
 
     def serve(self) -> Deployment:
         for unit in self.units:
@@ -171,6 +172,7 @@ class Deployment:
             "host": "here",
             "active_revision_id": self.revision,
             "claimed": self.claimed,
+            "status": self.status,
         }
 
 

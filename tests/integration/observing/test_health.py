@@ -134,6 +134,23 @@ def test_host_that_lost_everything(host: SmallHost, watch: Watch) -> None:
     asyncio.run(main())
 
 
+def test_deployment_that_is_being_deleted_is_left_alone(host: SmallHost, watch: Watch) -> None:
+    chat, other = host.deployment().serve(), host.deployment("other").serve()
+
+    async def main() -> None:
+        async with watch.running():
+            await until(lambda: watch.api.last(chat.slug)["ok"])
+            chat.status = "AWAITING_DELETE"
+            for deployment in (chat, other):
+                await asyncio.to_thread(deployment.api.stop)
+            await until(lambda: watch.repaired)
+            await asyncio.sleep(1)
+
+    asyncio.run(main())
+    assert {identity for identity, _reason in watch.repaired} == {other.id}
+    assert all(told["ok"] for told in watch.api.health[chat.slug])
+
+
 def test_host_that_cannot_be_reached(host: SmallHost, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = host.deployment().serve()
     monkeypatch.setattr("ansible_collections.selfhosted.langgraph.services.listener.observing.LOST", 1.0)

@@ -155,6 +155,7 @@ def test_figures_and_logs_of_a_stock_server(server: Server, tmp_path: Path) -> N
     async def main() -> Told:
         async with observed(server, tmp_path) as told:
             await until(lambda: told.values("requests", "api-"))
+            assert told.values("requests", "api-")[0] == 0, "the observer's own requests are not counted"
             for number in range(5):
                 await asyncio.to_thread(server.work, f"measured {number}")
             thread, _run = await asyncio.to_thread(server.background, "long", 20.0)
