@@ -195,7 +195,7 @@ def test_what_is_queued_while_a_check_runs_is_interrupted_at_once(records: Recor
     deploy(records)
     checks(records, "chat")
     update(records, env={"A": "1"})
-    assert records.interrupt_revision("chat")["revision"]["status"] == "INTERRUPTED"  # type: ignore[index]
+    assert records.interrupt_revision("chat")["revision"]["status"] == "INTERRUPTED"
     assert records.claim(owner=OWNER) == []
 
 

@@ -197,7 +197,7 @@ def test_what_a_listener_serves(records: Records) -> None:
     assert records.served("rack") == [{**empty, "claimed": True}]
     records.report(*key_of(claimed), "DEPLOYED", url="http://h:1/", host="web-1", health={"ok": True}, release=True)
     [served] = records.served("rack")
-    assert served["active_revision_id"] == records.deployment("chat")["active_revision_id"]  # type: ignore[index]
+    assert served["active_revision_id"] == records.deployment("chat")["active_revision_id"]
     assert (served["status"], served["url"], served["host"], served["active_revision_number"], served["health"]) == (
         "READY",
         "http://h:1/",
