@@ -60,7 +60,11 @@ class Service:
         while True:
             await asyncio.sleep(TIDY_EVERY * random.uniform(0.5, 1))  # noqa: S311 - no secret depends on it
             with contextlib.suppress(RecordsError):
-                await self.database.without_caller(_prune, "the control plane")
+                await self.database.without_caller(self._prune, "the control plane")
+
+    def _prune(self, records: PostgresRecords) -> None:
+        records.prune_metrics(self.settings.observed_days)
+        records.prune_logs(self.settings.observed_days)
 
     async def stop(self) -> None:
         """End it: nothing waits any more when this is done."""
@@ -68,11 +72,6 @@ class Service:
             self._tidying.cancel()
         await self.wakeups.stop()
         self.database.close()
-
-
-def _prune(records: PostgresRecords) -> None:
-    records.prune_metrics()
-    records.prune_logs()
 
 
 def service_of(request: Request) -> Service:

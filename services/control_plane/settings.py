@@ -40,6 +40,7 @@ class Settings:
     max_body: int = _MIB
     max_upload: int = 200 * _MIB
     drain_seconds: float = 30.0
+    observed_days: float = 7.0
     log_level: str = "info"
     migrate: bool = True
     registry_url: str = ""
@@ -85,6 +86,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         max_body=int(read.number("MAX_BODY", Settings.max_body, 1024, 64 * _MIB)),
         max_upload=int(read.number("MAX_UPLOAD", Settings.max_upload, 1024, 200 * _MIB)),
         drain_seconds=read.number("DRAIN_SECONDS", Settings.drain_seconds, 0, 600),
+        observed_days=read.number("OBSERVED_DAYS", Settings.observed_days, 0.01, 3650),
         log_level=read.choice("LOG_LEVEL", Settings.log_level, _LEVELS),
         migrate=read.flag("MIGRATE", Settings.migrate),
         registry_url=read.text("REGISTRY_URL").rstrip("/"),

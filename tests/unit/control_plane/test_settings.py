@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
-from ansible_collections.selfhosted.langgraph.services.control_plane.settings import PREFIX, from_environment
+from ansible_collections.selfhosted.langgraph.services.control_plane.settings import PREFIX, Settings, from_environment
 
 GIVEN = {f"{PREFIX}DSN": "postgresql://records@db.test/records", f"{PREFIX}ENCRYPTION_KEY_FILE": "/etc/records.key"}
 
@@ -24,9 +24,15 @@ def test_what_is_not_set_has_a_default() -> None:
 
 def test_all_of_them() -> None:
     texts = {"PORT": "8080", "FD": "3", "POOL_SIZE": "4", "STATEMENT_TIMEOUT": "2.5", "MIGRATE": "no"}
-    texts |= {"BASE_PATH": "platform/", "PUBLIC_URL": "https://lg.test/platform/api-host/", "LOG_LEVEL": "WARNING"}
+    texts |= {
+        "OBSERVED_DAYS": "0.5",
+        "BASE_PATH": "platform/",
+        "PUBLIC_URL": "https://lg.test/platform/api-host/",
+        "LOG_LEVEL": "WARNING",
+    }
     settings = from_environment({**GIVEN, **{f"{PREFIX}{name}": text for name, text in texts.items()}})
     assert (settings.port, settings.fd, settings.pool_size, settings.statement_timeout) == (8080, 3, 4, 2.5)
+    assert (settings.observed_days, Settings.observed_days) == (0.5, 7)
     assert (settings.migrate, settings.log_level) == (False, "warning")
     assert settings.public_url == "https://lg.test/platform"
     assert settings.prefixes[:2] == ("/platform/api-host", "/platform")
@@ -45,6 +51,7 @@ def test_all_of_them() -> None:
         ("STATEMENT_TIMEOUT", "nan"),
         ("STATEMENT_TIMEOUT", "soon"),
         ("MAX_BODY", "12"),
+        ("OBSERVED_DAYS", "0"),
         ("MIGRATE", "perhaps"),
         ("LOG_LEVEL", "chatty"),
         ("PUBLIC_URL", "lg.test"),
