@@ -132,9 +132,9 @@ class Installation:
     # -- what users do -------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def records(self) -> Iterator[Records]:
+    def records(self, workspace: str = "") -> Iterator[Records]:
         """The records as a user's module reaches them: by the API."""
-        found = open_records({"api_url": self.plane.url, "api_key": self.plane.key})
+        found = open_records({"api_url": self.plane.url, "api_key": self.plane.key, "workspace": workspace})
         try:
             yield found
         finally:
@@ -190,7 +190,9 @@ def _all(page: Callable[..., list[dict[str, Any]]]) -> list[dict[str, Any]]:
             return found
 
 
-def until(good: Callable[[], Answer], seconds: float, what: str, told: Callable[[], str] = str) -> Answer:
+def until(
+    good: Callable[[], Answer], seconds: float, what: str, told: Callable[[], str] = str, pause: float = 0.1
+) -> Answer:
     """Wait for something, through times in which nobody answers; its first true value."""
     deadline = time.monotonic() + seconds
     while True:
@@ -201,19 +203,9 @@ def until(good: Callable[[], Answer], seconds: float, what: str, told: Callable[
         except (httpx.HTTPError, RecordsError) as error:
             problem = f" ({error})"
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}{problem}\n{told()}"
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def tails(daemons: Iterable[ListenerDaemon], size: int = 3000) -> str:
     """The ends of the listeners' logs."""
     return "\n".join(f"-- {daemon.home}\n{daemon.log[-size:]}" for daemon in daemons)
-
-
-@contextlib.contextmanager
-def timed(found: dict[str, float], name: str) -> Iterator[None]:
-    """Note how long a block took."""
-    began = time.monotonic()
-    try:
-        yield
-    finally:
-        found[name] = time.monotonic() - began

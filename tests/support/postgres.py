@@ -110,6 +110,11 @@ class PostgresServer:
                     raise RuntimeError((self.home / "log").read_text(errors="replace")) from None
                 time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the server; 0 while none runs."""
+        return self._process.pid if self._process is not None else 0
+
     def stop(self) -> None:
         """Stop (fast shutdown: ends all connections)."""
         if self._process is not None:
