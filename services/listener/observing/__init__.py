@@ -28,6 +28,7 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.connec
 )
 from ansible_collections.selfhosted.langgraph.services.listener.observing.health import LOST, Watched
 from ansible_collections.selfhosted.langgraph.services.listener.observing.lines import clean, entry_of
+from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import WINDOW_LINES
 from ansible_collections.selfhosted.langgraph.services.listener.observing.outbox import Api, Line, Outbox, size_of
 from ansible_collections.selfhosted.langgraph.services.listener.observing.positions import Positions
 from ansible_collections.selfhosted.langgraph.services.listener.observing.repairs import Pace
@@ -96,7 +97,7 @@ class Observing:
         while True:
             try:
                 await part()
-            except Exception:  # noqa: BLE001
+            except Exception:  # noqa: BLE001 - whatever it is, it is logged and tried again
                 self._log.exception("observing stumbled")
                 await asyncio.sleep(1)
 
@@ -230,6 +231,9 @@ class Observing:
         if not self._on(stream, slug):
             self._count(stream.host, stream.session, 1)
             return
+        if self._outbox.lines_of(stream.host) >= 2 * WINDOW_LINES:
+            self._say_once("a host sends more lines than it was let; they are left out", host=stream.host)
+            return
         revision = message.get("revision")
         revision = revision if isinstance(revision, str) and len(revision) == 36 else None
         size = size_of(entry)
@@ -340,7 +344,7 @@ class Observing:
             good = await self._repair(item["id"], reason[:1000])
             fields = {"slug": watched.slug, "good": bool(good)}
             self._log.info("repaired", extra={"fields": fields})
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - the next repair may go well
             self._log.exception("a repair failed", extra={"fields": {"slug": watched.slug}})
         finally:
             pace.end(time.monotonic())

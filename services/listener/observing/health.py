@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ class Watched:
                 "ok": unit.get("ok") is True,
                 "message": clean(str(unit.get("message") or ""))[:1000],
             }
-            for name, unit in (units or {}).items()
+            for name, unit in itertools.islice((units or {}).items(), 500)
             if isinstance(unit, Mapping)
         }
         self._mark(now)

@@ -9,7 +9,7 @@ import asyncio
 import collections
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -54,6 +54,7 @@ class Outbox:
         self._done = done
         self._log = log
         self._lines: collections.deque[Line] = collections.deque()
+        self._of_host: collections.Counter[str] = collections.Counter()
         self._samples: collections.deque[tuple[str, dict[str, Any]]] = collections.deque()
         self._health: dict[str, dict[str, Any]] = {}
         self._filled = asyncio.Event()
@@ -67,7 +68,12 @@ class Outbox:
     def add_line(self, line: Line) -> None:
         """A line; how many there may be is bounded by what each host may send before it is told that they are done."""
         self._lines.append(line)
+        self._of_host[line.host] += 1
         self._filled.set()
+
+    def lines_of(self, host: str) -> int:
+        """How many lines of a host wait."""
+        return self._of_host[host]
 
     def add_sample(self, slug: str, sample: dict[str, Any]) -> None:
         """A figure; the oldest goes when there are too many."""
@@ -85,7 +91,11 @@ class Outbox:
     def forget_host(self, host: str, session: int) -> None:
         """Lines of a connection that has ended are read again from where the last one was taken over."""
         kept = [line for line in self._lines if line.host != host or line.session > session]
-        self._lines = collections.deque(kept)
+        self._set_lines(kept)
+
+    def _set_lines(self, lines: Iterable[Line]) -> None:
+        self._lines = collections.deque(lines)
+        self._of_host = collections.Counter(line.host for line in self._lines)
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -139,7 +149,7 @@ class Outbox:
         await self._observe(observations_of(lines, samples, health))
         # Meanwhile lines of a host may have been forgotten, and the oldest figures dropped.
         gone = {id(line) for line in lines}
-        self._lines = collections.deque(line for line in self._lines if id(line) not in gone)
+        self._set_lines(line for line in self._lines if id(line) not in gone)
         for _index in range(max(len(samples) - (self.dropped_samples - dropped), 0)):
             self._samples.popleft()
         for slug, told in health.items():

@@ -204,6 +204,9 @@ class Stream:
                     pass
                 await process.wait()
         except (TimeoutError, asyncio.CancelledError, ValueError):
-            with contextlib.suppress(ProcessLookupError):
+            # sudo is not ours to kill; without its standard input the observer ends all the same
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 process.kill()
-            await process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await process.wait()

@@ -269,8 +269,8 @@ class Inventory:
         return host in self.of
 
 
-def observers() -> list[int]:
-    """Pids of the observers that this test process started."""
+def observers(parent: int = 0) -> list[int]:
+    """Pids of the observers that this test process, or another one, started."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -282,7 +282,7 @@ def observers() -> list[int]:
                 command = stream.read()
         except OSError:
             continue
-        if int(fields[1]) == os.getpid() and fields[0] != "Z" and b"langgraph_observer" in command:
+        if int(fields[1]) == (parent or os.getpid()) and fields[0] != "Z" and b"langgraph_observer" in command:
             found.append(int(name))
     return found
 

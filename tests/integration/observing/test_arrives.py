@@ -11,6 +11,8 @@ import os
 import signal
 from pathlib import Path
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
+from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import WINDOW_LINES
 from tests.integration.observing.conftest import SmallHost, Watch, observers, until
 from tests.sanity.cores import pythons
 
@@ -84,6 +86,31 @@ def test_oldest_python_and_a_way_by_ssh(host: SmallHost, watch: Watch, tmp_path:
     words = (tmp_path / "words").read_text().splitlines()
     assert words[-2:] == ["--", "192.0.2.1"]
     assert "BatchMode=yes" in words
+
+
+def test_host_that_does_not_wait_to_be_told(host: SmallHost, watch: Watch, tmp_path: Path) -> None:
+    """A host that sends more than it was let fills no memory of the listener."""
+    chat = host.deployment().serve()
+    python = tmp_path / "python"
+    log = {"t": "log", "slug": chat.slug, "unit": "api-blue", "writer": "w", "source": "s", "position": {}}
+    said = [json.dumps({"t": "hello", "time": 0, "python": "3.9"})]
+    said += [json.dumps({**log, "seq": number, "text": f"{number}"}) for number in range(20000)]
+    (tmp_path / "said").write_text("\n".join(said) + "\n")
+    python.write_text(
+        f'#!/bin/sh\ncase "$2" in *version_info*) exit 0;; esac\nsleep 0.5\ncat {tmp_path}/said\ncat >/dev/null\n'
+    )
+    python.chmod(0o755)
+    watch.inventory.of["here"]["ansible_python_interpreter"] = str(python)
+
+    async def main() -> None:
+        async with watch.running() as observing:
+            await until(lambda: "here" in observing.status()["hosts"])
+            watch.api.error = RecordsUnavailable("away")
+            await until(lambda: observing.status()["waiting"]["lines"] >= 2 * WINDOW_LINES)
+            await asyncio.sleep(1)
+            assert observing.status()["waiting"]["lines"] <= 2 * WINDOW_LINES
+
+    asyncio.run(main())
 
 
 def test_what_is_no_observer_is_not_obeyed(host: SmallHost, watch: Watch, tmp_path: Path) -> None:

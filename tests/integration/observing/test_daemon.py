@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
 from tests.integration.listener.conftest import Desk, desk, plane  # noqa: F401 - fixtures
-from tests.integration.observing.conftest import SmallHost
+from tests.integration.observing.conftest import SmallHost, observers
 
 
-def until(found: Callable[[], Any], desk: Desk, seconds: float = 60) -> Any:  # noqa: F811
+def until(found: Callable[[], Any], place: Desk, seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := found()):
-        assert time.monotonic() < deadline, desk.daemons[0].log[-5000:]
+        assert time.monotonic() < deadline, place.daemons[0].log[-5000:]
         time.sleep(0.2)
     return value
 
 
-def test_listener_observes(desk: Desk, host: SmallHost) -> None:  # noqa: F811
+def test_listener_observes(desk: Desk, host: SmallHost) -> None:  # noqa: F811 - pytest gives it by its name
     desk.inventory.write_text(
         json.dumps({"all": {"children": {"langgraph_servers": {"hosts": {"localhost": host.variables()}}}}})
     )
@@ -59,3 +60,8 @@ def test_listener_observes(desk: Desk, host: SmallHost) -> None:  # noqa: F811
     chat.queue.signal(signal.SIGCONT)
     until(lambda: message() == "2 processes answer.", desk)
     assert daemon.health()["observing"]["hosts"]["localhost"]["connected"]
+    assert daemon.process is not None
+    pids = observers(daemon.process.pid)
+    assert len(pids) == 1
+    daemon.kill()
+    until(lambda: not os.path.exists(f"/proc/{pids[0]}"), desk, 20)
