@@ -92,14 +92,15 @@ class Installation:
             daemon.remove()
 
     def _write_inventory(self) -> None:
-        first_port = 32000 + os.getpid() % 20 * 1000  # of this run alone, should another be under way
+        # Of this run alone, should another be under way; five ports for each deployment, below those of clients.
+        first_port = 12000 + os.getpid() % 6 * 1600
         host: dict[str, Any] = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "langgraph_platform": "supervisor",
             "langgraph_root": str(self.root),
             "langgraph_supervisor_dir": str(self.supervisor.directory),
-            "langgraph_port_range": f"{first_port}-{min(first_port + 999, 51999)}",
+            "langgraph_port_range": f"{first_port}-{first_port + 1599}",
             "langgraph_server_drain_timeout": 10,
             "langgraph_server_gate_timeout": 60,
         }

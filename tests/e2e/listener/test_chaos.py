@@ -26,7 +26,7 @@ def test_plan_is_the_seeds() -> None:
     assert {one.fault for one in plan(7, len(FAULTS), False)} == set(FAULTS)
 
 
-@pytest.mark.timeout(240 + 60 * ROUNDS)
+@pytest.mark.timeout(600 + 90 * ROUNDS)
 def test_chaos() -> None:
     print(f"CHAOS_SEED={SEED} CHAOS_ROUNDS={ROUNDS}")
     with Installation(stock=True) as place:
