@@ -123,6 +123,7 @@ class Observing:
         try:
             self._take_served(await self._api.served())
             self._looked_at = begun
+            self._tell_again(begun)
         except RecordsError as error:
             self._log.debug("what is served is not known now", extra={"fields": {"cause": str(error)}})
             self._look_now.clear()
@@ -149,6 +150,14 @@ class Observing:
                 self._watched[slug] = Watched(slug, item["host"])
             wanted.setdefault(item["host"], []).append(slug)
         self._choose_streams(wanted)
+
+    def _tell_again(self, begun: float) -> None:
+        """What a run has reported since then stands in the records instead of what was told: tell that again."""
+        for slug, (at, told) in list(self._told.items()):
+            recorded = self._served.get(slug, {}).get("health")
+            known = isinstance(recorded, dict) and recorded.get("ok") == told["ok"] and "replicas" in recorded
+            if not known and at < begun - LOOK_SECONDS and not self._outbox.waiting["health"]:
+                del self._told[slug]
 
     def _choose_streams(self, wanted: dict[str, list[str]]) -> None:
         """One stream for each host that can be observed; it is begun anew when the host is reached in another way."""

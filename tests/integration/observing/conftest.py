@@ -155,6 +155,7 @@ class Deployment:
         self.units = [self.api, self.queue]
         self.claimed = False
         self.status = "READY"
+        self.health: dict[str, Any] | None = None
 
     def serve(self) -> Deployment:
         for unit in self.units:
@@ -173,6 +174,7 @@ class Deployment:
             "active_revision_id": self.revision,
             "claimed": self.claimed,
             "status": self.status,
+            "health": self.health,
         }
 
 
@@ -242,6 +244,9 @@ class FakeApi:
                     self.lines[key] = line
             if "health" in observation:
                 self.health.setdefault(slug, []).append(observation["health"])
+                for deployment in self.host.deployments:
+                    if deployment.slug == slug:
+                        deployment.health = observation["health"]
             self.samples += observation.get("samples", [])
         return {"accepted": len(observations), "unknown": []}
 

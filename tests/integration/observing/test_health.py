@@ -151,6 +151,19 @@ def test_deployment_that_is_being_deleted_is_left_alone(host: SmallHost, watch: 
     assert all(told["ok"] for told in watch.api.health[chat.slug])
 
 
+def test_what_a_run_reported_is_replaced(host: SmallHost, watch: Watch) -> None:
+    """The health that a run reports knows of no processes."""
+    chat = host.deployment().serve()
+
+    async def main() -> None:
+        async with watch.running():
+            await until(lambda: watch.api.last(chat.slug)["ok"])
+            chat.health = {"ok": True}
+            await until(lambda: "replicas" in (chat.health or {}), 20)
+
+    asyncio.run(main())
+
+
 def test_host_that_cannot_be_reached(host: SmallHost, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = host.deployment().serve()
     monkeypatch.setattr("ansible_collections.selfhosted.langgraph.services.listener.observing.LOST", 1.0)
