@@ -196,6 +196,9 @@ class Chaos:
         place = self.place
 
         def final() -> bool:
+            for daemon in place.daemons:
+                assert daemon.process is not None
+                assert daemon.process.poll() is None, f"a listener has ended:\n{daemon.log[-3000:]}"
             with place.records() as records:
                 latest = [records.revision(self.ids[name]) for name in names]
             return all(revision is not None and revision["status"] in FINAL for revision in latest)
