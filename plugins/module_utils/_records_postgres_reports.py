@@ -168,8 +168,12 @@ class ReportRecords(ClaimRecords):
         if now["interrupt_requested"] and now["progress_revision_id"]:
             progress = self.must_revision(now, str(now["progress_revision_id"]))
             self.move_revision(now, progress, _model.INTERRUPTED, cause=interrupted_cause(now, None))
-        self.end_claim(row, retry_after=retry_after or 0)
-        if not retry_after and self.one(
+            now["progress_revision_id"] = None
+        # Only what was begun waits; what is queued behind it does not.
+        begun = now["progress_revision_id"] is not None or now["status"] == _model.AWAITING_DELETE
+        wait = retry_after or 0 if begun else 0
+        self.end_claim(row, retry_after=wait)
+        if not wait and self.one(
             "select 1 as due from control_plane.deployments where id = %s and claimable_at is not null", [row["id"]]
         ):
             self.notify(str(row["id"]), str(row["listener_id"] or "") or None, "released")

@@ -138,6 +138,23 @@ def test_nothing_waits_for_what_was_interrupted(records: Records) -> None:
     assert claim(records)["public"]["revision"]["number"] == 2  # type: ignore[index]  # it has one
 
 
+def test_what_is_queued_behind_a_failure_does_not_wait(records: Records) -> None:
+    create(records)
+    claimed = claim(records)
+    update(records, env={"A": "1"})
+    records.report(*key_of(claimed), "FAILED", cause="no", retry_after=300, release=True)
+    assert claim(records)["public"]["revision"]["number"] == 2
+
+
+def test_a_delete_waits_as_well(records: Records) -> None:
+    create(records)
+    deploy(records)
+    records.delete_deployment("chat")
+    records.report(*key_of(claim(records)), retry_after=300, release=True)
+    assert records.claim(owner=OWNER) == []
+    assert claim(records, "chat")["public"]["action"] == "delete"
+
+
 def test_a_wait_needs_a_release_and_an_end(records: Records) -> None:
     create(records)
     claimed = claim(records)
