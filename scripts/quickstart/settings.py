@@ -24,7 +24,7 @@ LONGEST_SUPERVISOR_DIR = 83
 #: Characters that some part (supervisord, make, the shell of a virtual environment) would take for something else.
 FORBIDDEN = "\"'\\$%`\n:;"
 #: How builds reach package indexes, besides what supervisord hands on: as the user's shell says, so does the listener.
-NETWORK = re.compile(r"^(UV|PIP)_\w+$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO)$")
+NETWORK = re.compile(r"^UV_(\w*INDEX\w*|\w*CERTS?|NATIVE_TLS|INSECURE_HOST|HTTP_TIMEOUT)$|^GIT_SSL_CAINFO$")
 
 
 class QuickstartError(Exception):
