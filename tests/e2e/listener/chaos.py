@@ -144,7 +144,7 @@ class Chaos:
             self._watch()
             for number, one in enumerate(self.plan, start=1):
                 names = [change.name for change in one.changes]
-                after = one.part * self._work_seconds()
+                after = one.part * self._work_seconds(STOCK in names)
                 print(f"round {number}: {', '.join(names)}; {one.fault} after {after:.1f} s", flush=True)
                 for change in one.changes:
                     self._change(change)
@@ -156,11 +156,12 @@ class Chaos:
         self.report.seconds = time.monotonic() - began
         return self.report
 
-    def _work_seconds(self) -> float:
+    def _work_seconds(self, stock: bool) -> float:
         """How long work takes on this machine at this time."""
         ends = [line for daemon in self.place.daemons for line in daemon.lines("work ends")]
-        done = sorted((line for line in ends if line["outcome"] == "done"), key=lambda line: str(line["time"]))
-        return statistics.median(float(line["seconds"]) for line in done[-3:])
+        ends = [line for line in ends if line["outcome"] == "done" and (line["deployment"] == STOCK) == stock]
+        ends.sort(key=lambda line: str(line["time"]))
+        return statistics.median(float(line["seconds"]) for line in ends[-3:])
 
     # -- users ---------------------------------------------------------------------------------------------------------
 
