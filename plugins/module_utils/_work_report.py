@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput, StaleClaim
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Wanted
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._patience import patiently
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Reported, Wanted
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import read_claim, remove_claim
 
 if TYPE_CHECKING:
@@ -52,14 +53,15 @@ def work(context: Context) -> dict[str, Any]:
 def _report(
     context: Context, claim: Mapping[str, Any], wanted: list[Wanted], port_range: tuple[int, int]
 ) -> dict[str, Any]:
-    params, records = context.params, context.records
+    params = context.params
     claim_id, epoch = claim["claim_id"], claim["epoch"]
     try:
         placements: Ports = {}
         if wanted:
-            placements = records.place(claim_id, epoch, params["host_key"], wanted, port_range)
-        what = {name: params[name] for name in REPORTED}
-        answer = records.report(claim_id, epoch, what.pop("status"), **what, release=params["release"])
+            placements = patiently(
+                lambda: context.records.place(claim_id, epoch, params["host_key"], wanted, port_range), context.close
+            )
+        answer = _tell(context, claim_id, epoch)
     except StaleClaim:
         remove_claim(params["claim_file"])
         raise
@@ -67,10 +69,30 @@ def _report(
     return {
         "changed": answer["changed"],
         "interrupt_requested": answer["interrupt_requested"],
-        "revision_status": revision["status"] if revision else None,
+        "revision_status": revision["status"] if revision else params["status"],
         "placements": placements,
         "reported": True,
     }
+
+
+def _tell(context: Context, claim_id: str, epoch: int) -> Reported:
+    """The report, once: one whose answer was lost is known by its claim having ended with this very epoch."""
+    params = context.params
+    what = {name: params[name] for name in REPORTED}
+    status = what.pop("status")
+    tried = False
+
+    def tell() -> Reported:
+        nonlocal tried
+        again, tried = tried, True
+        try:
+            return context.records.report(claim_id, epoch, status, **what, release=params["release"])
+        except StaleClaim as error:
+            if again and params["release"] and error.epoch == epoch:
+                return {"revision": None, "interrupt_requested": False, "changed": bool(status)}
+            raise
+
+    return patiently(tell, context.close)
 
 
 def _preview(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import Conflict, InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import SOURCE_GITHUB, SOURCE_IMAGE
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._patience import patiently
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._sources import pack_directory
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import read_claim
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_git import fetch
@@ -34,7 +35,7 @@ def work(context: Context) -> dict[str, Any]:
         return {"changed": False, "path": "", "sha256": None, "repo_commit_sha": None}
     path = os.path.join(os.path.dirname(context.params["claim_file"]), _FILE)
     if revision["source_sha256"]:
-        from_store(context.records, revision["source_sha256"], path)
+        patiently(lambda: from_store(context.records, revision["source_sha256"], path), context.close)
         return _result(False, path, revision["source_sha256"], revision.get("repo_commit_sha"))
     if revision["source"] != SOURCE_GITHUB:
         raise InvalidInput(

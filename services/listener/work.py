@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils import _model
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import (
@@ -200,11 +200,9 @@ class Work:
             "workspace": settings.workspace or None,
             "actor": None,
         }
-        checked = self.action == "check"
-        public = {**self.claim["public"], **({"action": "apply", "preview": True} if checked else {})}
-        write_claim(
-            str(self.run.work_dir), {"public": public, "private": self.claim["private"]}, connection, self.tools.owner
-        )
+        shown = {"action": "apply", "preview": True} if self.action == "check" else {}
+        claim = cast("Claim", {"public": {**self.claim["public"], **shown}, "private": self.claim["private"]})
+        write_claim(str(self.run.work_dir), claim, connection, self.tools.owner)
 
     # -- how it ended ------------------------------------------------------------------------------------------------
 

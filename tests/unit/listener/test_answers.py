@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.selfhosted.langgraph.services.listener import answers
+from ansible_collections.selfhosted.langgraph.services.listener.answers import (
+    BadAnswer,
+    claim,
+    claims,
+    heartbeat,
+    served,
+)
 
 ID = "6f2c1f0a-7f0c-4a39-9d1d-0d2b7b1c9a55"
 CLAIM: dict[str, Any] = {
@@ -29,24 +35,24 @@ CLAIM: dict[str, Any] = {
 
 def changed(**paths: Any) -> dict[str, Any]:
     """A claim with something else at ``public__x__y``."""
-    claim = copy.deepcopy(CLAIM)
+    copied = copy.deepcopy(CLAIM)
     for path, value in paths.items():
         *parts, last = path.split("__")
-        place = claim
+        place = copied
         for part in parts:
             place = place[part]
         place[last] = value
-    return claim
+    return copied
 
 
 def test_a_claim_is_taken() -> None:
-    found = answers.claims({"protocol": 1, "claims": [CLAIM], "suspects": [{"pid": 1}, "x"]})
+    found = claims({"protocol": 1, "claims": [CLAIM], "suspects": [{"pid": 1}, "x"]})
     assert found == ([CLAIM], [{"pid": 1}])
-    assert answers.claim(changed(public__action="delete", public__revision=None))
+    assert claim(changed(public__action="delete", public__revision=None))
 
 
 @pytest.mark.parametrize(
-    "claim",
+    "bad",
     [
         None,
         {},
@@ -67,25 +73,25 @@ def test_a_claim_is_taken() -> None:
         changed(public__revision={"id": ID, "number": "2"}),
     ],
 )
-def test_what_is_none_is_refused(claim: Any) -> None:
-    with pytest.raises(answers.BadAnswer, match="it is not obeyed"):
-        answers.claims({"protocol": 1, "claims": [claim], "suspects": []})
+def test_what_is_none_is_refused(bad: Any) -> None:
+    with pytest.raises(BadAnswer, match="it is not obeyed"):
+        claims({"protocol": 1, "claims": [bad], "suspects": []})
 
 
 @pytest.mark.parametrize("body", [{}, {"protocol": 2, "claims": []}, {"protocol": 1, "claims": {}}])
 def test_other_answers_are_refused(body: dict[str, Any]) -> None:
-    with pytest.raises(answers.BadAnswer):
-        answers.claims(body)
+    with pytest.raises(BadAnswer):
+        claims(body)
 
 
 def test_heartbeats_and_what_is_served() -> None:
-    assert answers.heartbeat({"listener": {"id": ID, "host_groups": None}, "leader": True}).leader
-    assert not answers.heartbeat({"listener": {"id": ID}, "leader": "yes"}).leader
+    assert heartbeat({"listener": {"id": ID, "host_groups": None}, "leader": True}).leader
+    assert not heartbeat({"listener": {"id": ID}, "leader": "yes"}).leader
     bad: list[dict[str, Any]] = [{}, {"listener": {}}, {"listener": {"id": ID, "host_groups": [1]}}]
     for body in bad:
-        with pytest.raises(answers.BadAnswer):
-            answers.heartbeat(body)
+        with pytest.raises(BadAnswer):
+            heartbeat(body)
     good = {"id": ID, "slug": "chat-1"}
-    assert answers.served({"deployments": [good, {"id": ID, "slug": "../x"}, {"slug": "chat"}, 7]}) == [good]
-    with pytest.raises(answers.BadAnswer):
-        answers.served({"deployments": None})
+    assert served({"deployments": [good, {"id": ID, "slug": "../x"}, {"slug": "chat"}, 7]}) == [good]
+    with pytest.raises(BadAnswer):
+        served({"deployments": None})

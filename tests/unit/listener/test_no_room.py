@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.selfhosted.langgraph.services.listener import identity, runs
+from ansible_collections.selfhosted.langgraph.services.listener import runs
+from ansible_collections.selfhosted.langgraph.services.listener.identity import own
 from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
 from ansible_collections.selfhosted.langgraph.services.listener.leases import Leases, now
 from ansible_collections.selfhosted.langgraph.services.listener.settings import parse
@@ -49,7 +50,7 @@ def test_a_full_disk_is_tried_again_and_not_for_ever(
     told, leases = Told(), Leases(settings)
     inventory = Inventory({"langgraph_servers": ["web"]}, {"web": {}})
     pool = runs.Executor(max_workers=1)
-    tools = Tools(settings, cast("Any", told), leases, inventory, pool, identity.own(), dict)
+    tools = Tools(settings, cast("Any", told), leases, inventory, pool, own(), dict)
     claim = changed(public__revision__attempts=attempts)
     outcome = asyncio.run(Work(tools, cast("Any", claim), now()).do())
     cause = f"The listener cannot write below {tmp_path} (No space left on device)."

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
-from ansible_collections.selfhosted.langgraph.services.listener import identity, launch, processes, runs
+from ansible_collections.selfhosted.langgraph.services.listener import launch, processes, runs
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Figures
+from ansible_collections.selfhosted.langgraph.services.listener.identity import is_gone, own
 from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
 from ansible_collections.selfhosted.langgraph.services.listener.leases import Leases, now
 from ansible_collections.selfhosted.langgraph.services.listener.runs import Told
@@ -163,21 +164,21 @@ def test_a_program_that_the_launcher_began_ends_with_its_parent(tmp_path: Path) 
 
 def test_what_the_dead_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
     settings = parse({**LEAST, "state_dir": str(tmp_path)})
-    mine = runs.Run(settings, tmp_path / "runs" / "mine", "run-mine", identity.own())
+    mine = runs.Run(settings, tmp_path / "runs" / "mine", "run-mine", own())
     mine.prepare()
-    theirs = runs.Run(settings, tmp_path / "runs" / "theirs", "run-theirs", {**identity.own(), "start_time": 1})
+    theirs = runs.Run(settings, tmp_path / "runs" / "theirs", "run-theirs", {**own(), "start_time": 1})
     theirs.prepare()
-    before = runs.Run(settings, tmp_path / "runs" / "before", "run-before", {**identity.own(), "boot_id": "another"})
+    before = runs.Run(settings, tmp_path / "runs" / "before", "run-before", {**own(), "boot_id": "another"})
     before.prepare()
     (tmp_path / "runs" / "junk").mkdir()
-    assert runs.sweep(settings.runs, identity.is_gone) == ["run-before", "run-theirs"]
+    assert runs.sweep(settings.runs, is_gone) == ["run-before", "run-theirs"]
     assert sorted(os.listdir(settings.runs)) == ["junk", "mine"]
     mine.remove()
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("no directory")
-    run = runs.Run(parse({**LEAST, "state_dir": str(tmp_path)}), tmp_path / "runs" / "x", "run-x", identity.own())
+    run = runs.Run(parse({**LEAST, "state_dir": str(tmp_path)}), tmp_path / "runs" / "x", "run-x", own())
     with pytest.raises(OSError, match=os.strerror(errno.ENOTDIR)):
         run.prepare()
 
