@@ -133,7 +133,7 @@ class Installation:
     # -- what users do -------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def records(self, workspace: str = "") -> Iterator[Records]:
+    def records(self, workspace: str = "default") -> Iterator[Records]:
         """The records as a user's module reaches them: by the API."""
         found = open_records({"api_url": self.plane.url, "api_key": self.plane.key, "workspace": workspace})
         try:
@@ -141,9 +141,9 @@ class Installation:
         finally:
             found.close()
 
-    def store(self, directory: Path) -> str:
+    def store(self, directory: Path, workspace: str = "default") -> str:
         """Store a source; its SHA-256, for ``apply_deployment``."""
-        with pack_directory(str(directory)) as packed, self.records() as records:
+        with pack_directory(str(directory)) as packed, self.records(workspace) as records:
             sha256: str = records.put_source(packed.file)["sha256"]
             return sha256
 

@@ -159,9 +159,9 @@ class Chaos:
     def _work_seconds(self, stock: bool) -> float:
         """How long work takes on this machine at this time."""
         ends = [line for daemon in self.place.daemons for line in daemon.lines("work ends")]
-        ends = [line for line in ends if line["outcome"] == "done" and (line["deployment"] == STOCK) == stock]
-        ends.sort(key=lambda line: str(line["time"]))
-        return statistics.median(float(line["seconds"]) for line in ends[-3:])
+        done = sorted((line for line in ends if line["outcome"] == "done"), key=lambda line: str(line["time"]))
+        same = [line for line in done if (line["deployment"] == STOCK) == stock] or done
+        return statistics.median(float(line["seconds"]) for line in same[-3:])
 
     # -- users ---------------------------------------------------------------------------------------------------------
 
