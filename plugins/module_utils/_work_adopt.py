@@ -38,7 +38,7 @@ def adopt(context: Context) -> dict[str, Any]:
     content = read_claim(path)
     context.work_on(content)
     claim = cast(
-        "Claim",
+        Claim,
         {
             "public": {key: value for key, value in content.items() if key not in (*_PRIVATE, *_OWN)},
             "private": {key: content[key] for key in _PRIVATE if key in content},

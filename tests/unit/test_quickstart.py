@@ -116,9 +116,7 @@ def test_overlapping_ports(quickstart: dict[str, ModuleType], monkeypatch: pytes
         quickstart["settings"].load()
 
 
-@pytest.mark.parametrize(
-    "pair", [("API", "POSTGRES"), ("LISTENER", "POSTGRES"), ("LISTENER", "API")], ids=lambda pair: "-".join(pair)
-)
+@pytest.mark.parametrize("pair", [("API", "POSTGRES"), ("LISTENER", "POSTGRES"), ("LISTENER", "API")], ids="-".join)
 def test_one_port_for_two_things(
     quickstart: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, pair: tuple[str, str]
 ) -> None:

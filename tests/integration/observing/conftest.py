@@ -30,8 +30,11 @@ import pytest
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import ServiceError
 from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
+from tests.integration.listener.conftest import desk, plane
 from tests.support.postgres import free_port
 from tests.support.servers import Supervisor
+
+__all__ = ["desk", "plane"]
 
 SERVER = textwrap.dedent(
     """
@@ -220,17 +223,17 @@ class FakeApi:
         self.refuse: Callable[[Mapping[str, Any]], RecordsError | None] = lambda observation: None
 
     async def served(self) -> list[dict[str, Any]]:
-        if self.error:
+        if self.error is not None:
             raise self.error
         return [deployment.served() for deployment in self.host.deployments]
 
     async def observe(self, observations: list[dict[str, Any]]) -> dict[str, Any]:
         await asyncio.sleep(0)
-        if self.error:
+        if self.error is not None:
             raise self.error
         for observation in observations:
             problem = self.refuse(observation)
-            if problem:
+            if problem is not None:
                 raise problem
         self.largest = max(self.largest, len(json.dumps(observations)))
         for observation in observations:

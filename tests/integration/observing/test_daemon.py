@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.integration.listener.conftest import Desk, desk, plane  # noqa: F401 - fixtures
+from tests.integration.listener.conftest import Desk
 from tests.integration.observing.conftest import SmallHost, observers
 
 
@@ -25,7 +25,7 @@ def until(found: Callable[[], Any], place: Desk, seconds: float = 60) -> Any:
     return value
 
 
-def test_listener_observes(desk: Desk, host: SmallHost) -> None:  # noqa: F811 - pytest gives it by its name
+def test_listener_observes(desk: Desk, host: SmallHost) -> None:
     desk.inventory.write_text(
         json.dumps({"all": {"children": {"langgraph_servers": {"hosts": {"localhost": host.variables()}}}}})
     )

@@ -21,9 +21,9 @@ IN_SYNC = {"status": "in_sync", "changes": [], "more": 0, "cause": None}
 CHANGE = {"task": "Write the unit", "host": "web-1", "message": "would change", "diff": "-a\n+b\n"}
 
 
-def checks(records: Records, *names: str, older_than: float = HOUR, owner: Any = OTHER, **options: Any) -> list[Claim]:
+def checks(records: Records, *names: str, older_than: float = HOUR, owner: Any = None, **options: Any) -> list[Claim]:
     """Claims of checks."""
-    return records.claim(list(names) or None, owner=owner, check_older_than=older_than, **options)
+    return records.claim(list(names) or None, owner=owner or OTHER, check_older_than=older_than, **options)
 
 
 def age(backstage: Backstage, name: str, seconds: float) -> None:

@@ -111,12 +111,15 @@ def test_of_two_that_begin_together_one_leads(records: Records, open_again: Call
         told: list[bool] = []
         barrier = threading.Barrier(4)
 
-        def beat(number: int, told: list[bool] = told, barrier: threading.Barrier = barrier) -> None:
+        def beat(number: int, told: list[bool], barrier: threading.Barrier) -> None:
             mine = open_again()
             barrier.wait()
             told.append(mine.heartbeat("rack", process(number, started_at="2026-01-01T00:00:00Z"))["leader"])
 
-        threads = [threading.Thread(target=beat, args=[round_number * 10 + number]) for number in range(4)]
+        numbers = range(round_number * 10, round_number * 10 + 4)
+        threads = [threading.Thread(target=beat, args=[number, told, barrier]) for number in numbers]
+            threading.Thread(target=beat, args=[round_number * 10 + number, told, barrier]) for number in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

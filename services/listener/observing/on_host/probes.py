@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def parse(text: str) -> Counters:
             value = float(found[3])
         except ValueError:
             continue
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             continue
         if name in REQUESTS:
             add("requests", value)
