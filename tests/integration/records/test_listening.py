@@ -118,8 +118,6 @@ def test_of_two_that_begin_together_one_leads(records: Records, open_again: Call
 
         numbers = range(round_number * 10, round_number * 10 + 4)
         threads = [threading.Thread(target=beat, args=[number, told, barrier]) for number in numbers]
-            threading.Thread(target=beat, args=[round_number * 10 + number, told, barrier]) for number in range(4)
-        ]
         for thread in threads:
             thread.start()
         for thread in threads:
