@@ -267,10 +267,13 @@ class Work:
     async def _give_up(self, cause: str, result: Result | None = None) -> Outcome:
         """The end with a cause; a revision that serves goes on serving."""
         tail = "\n".join(result.told.tail) if result else ""
-        LOGGER.error("work failed", extra=self._fields(cause=cause[:2000]))
         if self.action == "check":
-            await self._report(release=True, drift={"status": "failed", "changes": [], "cause": cause[:4000]})
-            return "failed"
+            # A check that somebody took over for work fails of that, and says nothing of the deployment.
+            arrived = await self._report(release=True, drift={"status": "failed", "changes": [], "cause": cause[:4000]})
+            if arrived:
+                LOGGER.error("a check failed", extra=self._fields(cause=cause[:2000]))
+            return "failed" if arrived else "lost"
+        LOGGER.error("work failed", extra=self._fields(cause=cause[:2000]))
         revision = self.public["revision"]
         if self.action == "delete":
             status: str | None = "DELETE_FAILED"
