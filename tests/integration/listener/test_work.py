@@ -73,6 +73,24 @@ def test_a_killed_listener_leaves_nothing_and_the_next_one_goes_on_at_once(desk:
     first.until(lambda: run not in first.runs())
 
 
+def test_what_the_listener_works_on_is_nobody_elses(desk: Desk) -> None:
+    daemon = desk.daemon().start()
+    chat = desk.create("hangs")
+    daemon.until(lambda: daemon.health()["work"] and daemon.health()["work"][0]["step"] == "Wait to be ended")
+    by_hand = {"owner": {"host": "laptop", "boot_id": "1", "label": "alice"}, "deployments": ["hangs"]}
+    refused = desk.http.post("/v2/work/claim", json=by_hand)
+    assert (refused.status_code, refused.json()["code"]) == (409, "held")
+    assert "langgraph-listener" in refused.json()["detail"]
+    # Unless somebody insists: then it is the listener that stops, at once.
+    taken = desk.http.post("/v2/work/claim", json={**by_hand, "takeover": True}).raise_for_status().json()["claims"][0]
+    daemon.until(lambda: daemon.lines("work ends"))
+    assert daemon.lines("work ends")[0]["outcome"] == "lost"
+    assert daemon.left() == {}
+    names = {name: taken["public"][name] for name in ("claim_id", "epoch")}
+    desk.http.post("/v2/work/report", json={**names, "status": "DEPLOYED", "release": True}).raise_for_status()
+    assert desk.final(chat)["status"] == "DEPLOYED"
+
+
 def test_sigterm_finishes_what_is_begun_and_a_second_one_hands_it_back(desk: Desk) -> None:
     daemon = desk.daemon().start()
     chat = desk.create("hangs-once")

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.services.listener import launch, processes, runs
+from ansible_collections.selfhosted.langgraph.services.listener.api import Api
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Figures
 from ansible_collections.selfhosted.langgraph.services.listener.identity import is_gone, own
@@ -181,6 +185,20 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_its_reason(tmp_path: P
     run = runs.Run(parse({**LEAST, "state_dir": str(tmp_path)}), tmp_path / "runs" / "x", "run-x", own())
     with pytest.raises(OSError, match=os.strerror(errno.ENOTDIR)):
         run.prepare()
+
+
+def test_a_clock_that_differs_is_known(tmp_path: Path) -> None:
+    async def look(date: str | None) -> float:
+        api = Api(parse({**LEAST, "api_url": "http://127.0.0.1:1", "api_key_file": str(tmp_path / "key")}))
+        api._look_at_clock(date)
+        await api.close()
+        return api.clock_ahead
+
+    (tmp_path / "key").write_text("key")
+    hour = datetime.now(UTC) + timedelta(hours=1)
+    assert asyncio.run(look(format_datetime(hour, usegmt=True))) == pytest.approx(3600, abs=5)
+    assert asyncio.run(look("yesterday")) == 0
+    assert asyncio.run(look(None)) == 0
 
 
 # -- leases -----------------------------------------------------------------------------------------------------------
