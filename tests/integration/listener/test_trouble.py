@@ -124,7 +124,7 @@ def test_a_run_ends_before_its_lease_does(desk: Desk, records_database: str, key
     try:
         plane.ask("POST", "/v2/listeners", {"compute_type": "hosts", "compute_id": "rack-1", "compute_config": {}})
         key = plane.make_key("rack-1", "listener", listener="rack-1")
-        daemon = desk.daemon(api_url=plane.url, key=key, lease_margin=38).start()
+        daemon = desk.daemon(api_url=plane.url, key=key, lease_margin=30).start()
         plane.ask("POST", "/v2/deployments", image("hangs"))
         daemon.until(lambda: at_work(daemon))
         plane.stop()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -54,9 +55,9 @@ def test_a_playbook_that_dies_is_tried_again_and_not_for_ever(desk: Desk) -> Non
 
 
 def test_a_playbook_that_hangs_is_ended_at_its_deadline(desk: Desk) -> None:
-    daemon = desk.daemon(run_timeout=4).start()
+    daemon = desk.daemon(run_timeout=8).start()
     revision = desk.final(desk.create("hangs"))
-    assert revision["cause"] == "The run took more than 4 s at the step Wait to be ended and was ended."
+    assert re.fullmatch(r"The run took more than 8 s( at the step .+)? and was ended\.", revision["cause"])
     daemon.until(lambda: not daemon.runs() and not daemon.left())
 
 
