@@ -79,14 +79,14 @@ class Daemon:
 
     async def run(self) -> None:
         """Until a signal ends it. InvalidInput for what no waiting will mend, OSError for a taken port."""
-        self.settings.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self.inventory.load(self.settings)
-        if self.settings.port:
-            await self.endpoint.start(self.settings.host, self.settings.port)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_signal_handler(signal.SIGINT, self.stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self.reload()))
+        self.settings.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self.inventory.load(self.settings)
+        if self.settings.port:
+            await self.endpoint.start(self.settings.host, self.settings.port)
         self._sweep()
         self.leases.start()
         for part in (self._beating(), self._sweeping(), self._checking(), self._ticking()):

@@ -164,6 +164,14 @@ class ListenerDaemon:
             with error:
                 return error.code, error.read().decode()
 
+    def is_up(self) -> bool:
+        """Whether its endpoint answers: it has begun, and knows what to do with a signal."""
+        try:
+            self.ask()
+        except (urllib.error.URLError, OSError):
+            return False
+        return True
+
     def health(self) -> dict[str, Any]:
         """What ``/ok`` says."""
         answer: dict[str, Any] = json.loads(self.ask()[1])

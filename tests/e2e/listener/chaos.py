@@ -259,6 +259,7 @@ class Chaos:
         place, problems = self.place, self.report.problems
         time.sleep(0.5)  # the witnesses see the last switch
         for daemon in place.daemons:
+            daemon.until(daemon.is_up)  # it may have been started a moment ago
             code = daemon.stop(90)
             if code:
                 problems.append(f"a listener ended with {code}")
