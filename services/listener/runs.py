@@ -38,7 +38,6 @@ class Told:
     """What the events of a run said. ``step``: the task it is at. ``changes``: tasks that changed (or would)."""
 
     step: str = ""
-    events: int = 0
     failed_task: str = ""
     message: str = ""
     code: str = ""
@@ -47,7 +46,6 @@ class Told:
 
     def take(self, event: Mapping[str, Any]) -> None:
         """One event of ansible-runner."""
-        self.events += 1
         for line in str(event.get("stdout") or "").splitlines():
             if line.strip():
                 self.tail.append(line[:_LONGEST_LINE])
@@ -116,8 +114,8 @@ class Run:
         self.claim_id = claim_id
         self.owner = dict(owner)
         self.told = Told()
-        self.started: float | None = None
         self.ended = ""
+        self._early = False
 
     @property
     def work_dir(self) -> Path:
@@ -147,6 +145,7 @@ class Run:
     def end(self, why: str, patience: float = TERMINATE_SECONDS) -> None:
         """End it, from any thread; blocks until nothing of it is left. The first reason counts."""
         self.ended = self.ended or why
+        self._early = not processes.of_run(self.claim_id)
         processes.end(self.claim_id, self._pid(), patience)
 
     def _pid(self) -> int | None:
@@ -159,13 +158,14 @@ class Run:
         if self.ended:
             return None
         runner = Runner(self._configuration(variables, check), event_handler=self._event, remove_partials=True)
-        self.started = time.monotonic()
         runner.run()
         rc: int | None = runner.rc
         return rc
 
     def _event(self, event: dict[str, Any]) -> bool:
         self.told.take(event)
+        if self._early:  # it was ended when there was no process of it yet
+            processes.kill(self.claim_id)
         return False  # nobody reads it from a file
 
     def _configuration(self, variables: dict[str, str], check: bool) -> RunnerConfig:
@@ -176,7 +176,7 @@ class Run:
             extravars=variables,
             cmdline="--check --diff" if check else "",
             envvars={},
-            settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
+            settings={"pexpect_timeout": 1},
             suppress_output_file=True,
             ident="run",
         )
