@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TAIL_LINES = 60
+MESSAGE = 200
 
 
 def reports_folder(layer: str) -> Path:
@@ -114,20 +115,33 @@ class Steps:
 def count(folder: Path) -> dict[str, int]:
     """Sum of the junit files of a folder: {passed, failed, skipped}; an unreadable file is one failure."""
     total = {"passed": 0, "failed": 0, "skipped": 0}
+    for outcome, _name in _cases(folder):
+        total[outcome] += 1
+    return total
+
+
+def failures(folder: Path) -> list[str]:
+    """`class::name: message` of each failed case in the junit files of a folder, or the name of an unreadable file."""
+    return [name for outcome, name in _cases(folder) if outcome == "failed"]
+
+
+def _cases(folder: Path) -> Iterator[tuple[str, str]]:
+    """(passed, failed or skipped; what to call it) of each case."""
     for path in sorted(folder.rglob("*.xml")):
         try:
             cases = list(ET.parse(path).iter("testcase"))
         except ET.ParseError:
-            total["failed"] += 1
+            yield "failed", f"{path.name} is cut off"
             continue
         for case in cases:
-            if case.find("failure") is not None or case.find("error") is not None:
-                total["failed"] += 1
-            elif case.find("skipped") is not None:
-                total["skipped"] += 1
+            name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+            wrong = case.find("failure")
+            wrong = case.find("error") if wrong is None else wrong
+            if wrong is not None:
+                said = (wrong.get("message") or "").strip().splitlines()
+                yield "failed", f"{name}: {said[0][:MESSAGE]}" if said else name
             else:
-                total["passed"] += 1
-    return total
+                yield "passed" if case.find("skipped") is None else "skipped", name
 
 
 def _printable(text: str) -> str:

@@ -39,10 +39,10 @@ def layers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def run(layers: Any, capfd: pytest.CaptureFixture[str], **scripts: str) -> tuple[int, list[str]]:
-    """Exit status and last lines of a run of layers that are shell scripts."""
+    """Exit status and the summary of a run of layers that are shell scripts."""
     layers.LAYERS = [layers.Layer(name, ["sh", "-c", script], 1) for name, script in scripts.items()]
     status = layers.main([])
-    return status, capfd.readouterr().out.splitlines()[-1 - len(scripts) :]
+    return status, capfd.readouterr().out.rpartition("\n\n")[2].splitlines()
 
 
 def test_counts_add_up(layers: Any, capfd: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +53,7 @@ def test_counts_add_up(layers: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith("good ")
     assert lines[0].endswith("1 passed, 0 failed")
     assert lines[1].endswith("1 passed, 2 failed, 1 skipped")
+    assert lines[2:4] == ["failed in bad: b: x", "failed in bad: c: x"]
 
 
 @pytest.mark.parametrize(
