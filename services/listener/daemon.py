@@ -11,7 +11,7 @@ import logging
 import signal
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,11 @@ from ansible_collections.selfhosted.langgraph.services.common.systemd import not
 from ansible_collections.selfhosted.langgraph.services.listener import identity, leases, runs
 from ansible_collections.selfhosted.langgraph.services.listener.api import Api
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
+from ansible_collections.selfhosted.langgraph.services.listener.contact import Contact
+from ansible_collections.selfhosted.langgraph.services.listener.drift import Drift
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Endpoint, Figures
 from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
+from ansible_collections.selfhosted.langgraph.services.listener.repairs import Paces
 from ansible_collections.selfhosted.langgraph.services.listener.settings import FIXED, Settings, load
 from ansible_collections.selfhosted.langgraph.services.listener.work import Outcome, Tools, Work
 
@@ -34,9 +37,7 @@ LOGGER = logging.getLogger("listener")
 WAIT_SECONDS = 50.0  # of one poll
 HEARTBEAT_SECONDS = 10.0
 SWEEP_SECONDS = 10.0
-_CLOCK_SECONDS = 30.0  # a difference that is worth a warning
 _HUNG_SECONDS = 60.0
-_HOUR = 3600.0
 
 
 class Daemon:
@@ -57,6 +58,8 @@ class Daemon:
         #: Whether it ends because a part of it failed in a way that nobody foresaw.
         self.failed = False
         self.leader = False
+        self.contact = Contact()
+        self.paces = Paces(settings.repairs_per_hour)
         self.figures = _figures()
         self.endpoint = Endpoint(self.health, self.metrics)
         self._served: list[dict[str, Any]] = []
@@ -66,9 +69,7 @@ class Daemon:
         self._poll: asyncio.Task[None] | None = None
         self._observing: asyncio.Task[None] | None = None
         self._observer: Observing | None = None
-        self._last_answer, self._ticked = 0.0, time.monotonic()
-        self._said = ""
-        self._corrected: dict[str, deque[float]] = {}
+        self._ticked = time.monotonic()
 
     @property
     def settings(self) -> Settings:
@@ -89,7 +90,8 @@ class Daemon:
             await self.endpoint.start(self.settings.host, self.settings.port)
         self._sweep()
         self.leases.start()
-        for part in (self._beating(), self._sweeping(), self._checking(), self._ticking()):
+        drift = Drift(lambda: self.settings, self._check, self.repair, self.paces)
+        for part in (self._beating(), self._sweeping(), drift.run(), self._ticking()):
             self._spawn(part)
         self._poll = self._spawn(self._polling())
         LOGGER.info(
@@ -163,13 +165,14 @@ class Daemon:
         for work in self.works.values():
             work.tools = self.tools
         self.leases.use(wanted)
+        self.paces.use(wanted.repairs_per_hour)
         logging.getLogger().setLevel(wanted.log_level.upper())
         if self._poll is not None:
             self._poll.cancel()
             self._poll = self._spawn(self._polling())
         self._stop_observing()
         self._beat.set()
-        self._said = ""
+        self.contact.renew()
         await old.close()
         LOGGER.info("settings taken", extra={"fields": {"capacity": wanted.capacity}})
         notify("READY=1")
@@ -249,6 +252,8 @@ class Daemon:
         """Apply a deployment again, due or not; False when somebody else is at it or it was not brought about."""
         while self._busy >= self.settings.capacity:
             await self._wait(self._freed, 5.0)
+        if self._stopping.is_set():
+            return False
         asked_at = leases.now()
         try:
             answer = await self.tools.api.claim(self.owner, deployments=[deployment_id], limit=None)
@@ -258,6 +263,19 @@ class Daemon:
         tasks = [self._begin(claim, asked_at, reason) for claim in answer.claims]
         return bool(tasks) and all(outcome == "done" for outcome in await asyncio.gather(*tasks))
 
+    async def _check(self, interval: float) -> tuple[str, Outcome] | None:
+        """Look whether a deployment is as its record says; None when none is due, or there is something else to do."""
+        if self.works or self._stopping.is_set():
+            return None
+        asked_at = leases.now()
+        try:
+            answer = await self.tools.api.claim(self.owner, check_older_than=interval)
+        except RecordsError:
+            return None  # the poll says what is wrong
+        for claim in answer.claims:  # one, as a claim of a check is for one
+            return claim["public"]["deployment"]["id"], await self._begin(claim, asked_at)
+        return None
+
     async def _look(self) -> None:
         """What this listener serves, and where."""
         with contextlib.suppress(RecordsError):
@@ -266,38 +284,6 @@ class Daemon:
     def _load(self) -> Mapping[str, int]:
         here = Counter(work.host for work in self.works.values() if work.host)
         return here + Counter(str(item["host"]) for item in self._served if item.get("host"))
-
-    # -- drift -------------------------------------------------------------------------------------------------------
-
-    async def _checking(self) -> None:
-        """Ask for a check now and then, when nothing else is to be done: one at a time."""
-        while not self._stopping.is_set():
-            interval = self.settings.drift_interval
-            await asyncio.sleep(min(max(interval / 10, 1.0), 30.0) if interval else 30.0)
-            while interval and not self._stopping.is_set() and not self.works:
-                asked_at = leases.now()
-                try:
-                    answer = await self.tools.api.claim(self.owner, check_older_than=interval)
-                except RecordsError:
-                    break  # the poll says what is wrong
-                if not answer.claims:
-                    break
-                for claim in answer.claims:
-                    if await self._begin(claim, asked_at) == "drifted" and self.settings.drift_correct:
-                        self._spawn(self._correct(claim["public"]["deployment"]["id"]))
-
-    async def _correct(self, deployment_id: str) -> None:
-        """Correct what drifted, as often as repairs_per_hour allows."""
-        times = self._corrected.setdefault(deployment_id, deque(maxlen=60))
-        recent = [at for at in times if time.monotonic() - at < _HOUR]
-        if len(recent) >= self.settings.repairs_per_hour:
-            LOGGER.error(
-                "drift comes back and is not corrected any more",
-                extra={"fields": {"deployment_id": deployment_id, "times": len(recent)}},
-            )
-            return
-        times.append(time.monotonic())
-        await self.repair(deployment_id, "drift: what is on the host differs from the record")
 
     # -- life signs --------------------------------------------------------------------------------------------------
 
@@ -338,9 +324,7 @@ class Daemon:
             # What only the leader needs, only the leader loads.
             from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 
-            self._observer = Observing(
-                settings, self.tools.api, self.inventory, self.repair, logging.getLogger("listener.observing")
-            )
+            self._observer = Observing(settings, self.tools.api, self.inventory, self.repair, self.paces)
             self._observing = self._spawn(self._observer.run())
 
     def _stop_observing(self) -> None:
@@ -367,26 +351,12 @@ class Daemon:
 
     def _heard(self) -> None:
         """The control plane answered."""
-        first = not self._last_answer or bool(self._said)
-        self._last_answer, self._said = time.monotonic(), ""
-        ahead = self.tools.api.clock_ahead
-        if first:
-            LOGGER.info("the control plane answers", extra={"fields": {"api_url": self.settings.api_url}})
-            if abs(ahead) > _CLOCK_SECONDS:
-                LOGGER.warning(
-                    "the clocks differ; leases do not depend on it, times in logs do",
-                    extra={"fields": {"seconds_ahead": round(ahead)}},
-                )
+        self.contact.heard(self.settings.api_url, self.tools.api.clock_ahead)
 
     def _trouble(self, error: RecordsError) -> None:
-        """Say once what is wrong, and again when it is something else."""
+        """It did not, or not in a way that helps."""
         self.figures.add("errors_total", code=error.code)
-        if str(error) != self._said:
-            self._said = str(error)
-            LOGGER.error(
-                "no answer of use from the control plane; it is asked again and again",
-                extra={"fields": {"code": error.code, "cause": str(error)}},
-            )
+        self.contact.trouble(error)
         if isinstance(error, AuthenticationError):
             self._take_new_key()
 
@@ -398,20 +368,15 @@ class Daemon:
 
     # -- for others --------------------------------------------------------------------------------------------------
 
-    @property
-    def connected(self) -> bool:
-        """Whether the control plane answered lately."""
-        return bool(self._last_answer) and not self._said
-
     def health(self) -> tuple[bool, dict[str, Any]]:
         """For ``/ok``."""
         turning = time.monotonic() - self._ticked < _HUNG_SECONDS
-        good = turning and bool(self._last_answer)
+        good = turning and self.contact.made
         state = {
             "ok": good,
             "running": len(self.works),
             "capacity": self.settings.capacity,
-            "connected": self.connected,
+            "connected": self.contact.good,
             "leader": self.leader,
             "listener": self.listener.get("compute_id"),
             "version": self.version,
@@ -425,7 +390,7 @@ class Daemon:
         gauges = {
             "running": float(len(self.works)),
             "capacity": float(self.settings.capacity),
-            "connected": float(self.connected),
+            "connected": float(self.contact.good),
             "leader": float(self.leader),
             "leases": float(len(self.leases.held())),
             "clock_ahead_seconds": self.tools.api.clock_ahead,

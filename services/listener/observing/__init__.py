@@ -31,8 +31,8 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.lines 
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import WINDOW_LINES
 from ansible_collections.selfhosted.langgraph.services.listener.observing.outbox import Api, Line, Outbox, size_of
 from ansible_collections.selfhosted.langgraph.services.listener.observing.positions import Positions
-from ansible_collections.selfhosted.langgraph.services.listener.observing.repairs import Pace
 from ansible_collections.selfhosted.langgraph.services.listener.observing.streams import Message, Stream
+from ansible_collections.selfhosted.langgraph.services.listener.repairs import Pace, Paces
 
 LOOK_SECONDS = 5.0  # between two looks at what is served
 TICK_SECONDS = 0.5
@@ -55,7 +55,13 @@ class Observing:
     """Observes while it runs; several may at the same time, and nothing is kept twice."""
 
     def __init__(
-        self, settings: Any, api: Api, inventory: Inventory, repair: Repair, log: logging.Logger | None = None
+        self,
+        settings: Any,
+        api: Api,
+        inventory: Inventory,
+        repair: Repair,
+        paces: Paces | None = None,
+        log: logging.Logger | None = None,
     ) -> None:
         self._settings = settings
         self._api = api
@@ -67,7 +73,7 @@ class Observing:
         self._streams: dict[str, tuple[Stream, asyncio.Task[None]]] = {}
         self._served: dict[str, dict[str, Any]] = {}
         self._watched: dict[str, Watched] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces = paces or Paces(settings.repairs_per_hour)
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._repairs: set[asyncio.Task[None]] = set()
         self._counts: dict[str, tuple[int, int]] = {}  # host -> (session, lines done)
@@ -140,8 +146,9 @@ class Observing:
             elif isinstance(host, str) and host:
                 found[slug] = item
         self._served = found
+        self._paces.keep({item["id"] for item in found.values()})
         for slug in set(self._watched) - set(found):
-            for known in (self._watched, self._paces, self._told):
+            for known in (self._watched, self._told):
                 known.pop(slug, None)
         wanted: dict[str, list[str]] = {}
         for slug, item in found.items():
@@ -302,7 +309,7 @@ class Observing:
                 watched.lose(found[0].error, now)
             if not watched.known:
                 continue
-            pace = self._paces.setdefault(slug, Pace(self._settings.repairs_per_hour))
+            pace = self._paces.of(item["id"])
             pace.look(watched.ok, now)
             claimed = item.get("claimed") is True or pace.running
             if watched.bad_since is not None and self._looked_at < watched.bad_since:

@@ -331,7 +331,9 @@ class Watch:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Observing]:
-        found = Observing(self.settings, self.api, self.inventory, self.repair, logging.getLogger("listener.observing"))
+        found = Observing(
+            self.settings, self.api, self.inventory, self.repair, log=logging.getLogger("listener.observing")
+        )
         task = asyncio.ensure_future(found.run())
         try:
             yield found

@@ -116,7 +116,7 @@ async def observed(server: Server, state: Path) -> AsyncIterator[Told]:
         return not result.get("failed")
 
     inventory = types.SimpleNamespace(variables=lambda host: variables, known=lambda host: True)
-    task = asyncio.ensure_future(Observing(settings, told, inventory, repair, logging.getLogger("t")).run())
+    task = asyncio.ensure_future(Observing(settings, told, inventory, repair, log=logging.getLogger("t")).run())
     try:
         yield told
     finally:

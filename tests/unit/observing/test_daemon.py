@@ -24,7 +24,7 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.connec
 )
 from ansible_collections.selfhosted.langgraph.services.listener.observing.health import GRACE, Watched
 from ansible_collections.selfhosted.langgraph.services.listener.observing.positions import OLDEST, Positions
-from ansible_collections.selfhosted.langgraph.services.listener.observing.repairs import PAUSES, Pace
+from ansible_collections.selfhosted.langgraph.services.listener.repairs import PAUSES, Pace
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LOG = logging.getLogger("t")

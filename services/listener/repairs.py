@@ -1,9 +1,13 @@
 # Copyright (c) 2026, selfhosted.langgraph contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a deployment that is not well may be repaired: after growing pauses, and only so often within an hour."""
+"""When a deployment that is not well, or not as its record says, may be repaired: after growing pauses, and only so
+often within an hour.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Set
 
 PAUSES = (0.0, 30.0, 120.0, 600.0)
 HOUR = 3600.0
@@ -56,3 +60,27 @@ class Pace:
         if self.running or self.per_hour <= 0 or len(recent) < self.per_hour:
             return 0.0
         return max(recent[0] + HOUR - now, 1.0)
+
+
+class Paces:
+    """Of all deployments, by id. Outlives a reload, and a time in which another process observes."""
+
+    def __init__(self, per_hour: int) -> None:
+        self._per_hour = per_hour
+        self._known: dict[str, Pace] = {}
+
+    def of(self, deployment_id: str) -> Pace:
+        """The pace of a deployment."""
+        return self._known.setdefault(deployment_id, Pace(self._per_hour))
+
+    def use(self, per_hour: int) -> None:
+        """As many repairs within an hour from now on."""
+        self._per_hour = per_hour
+        for pace in self._known.values():
+            pace.per_hour = per_hour
+
+    def keep(self, deployment_ids: Set[str]) -> None:
+        """Forget the deployments that are gone."""
+        for gone in set(self._known) - deployment_ids:
+            if not self._known[gone].running:
+                del self._known[gone]
