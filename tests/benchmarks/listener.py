@@ -145,7 +145,7 @@ def many(place: Installation) -> list[Figure]:
                 bench.revise(name)
                 open_ones.add(name)
                 left -= 1
-        memory.append(resident(bench.daemon))
+        memory.append(bench.daemon.resident_memory())
         time.sleep(0.2)
     wall, together = time.monotonic() - began, cpu_seconds(place, bench.daemon) - before
     quarter = len(memory) // 4
@@ -174,7 +174,7 @@ def at_rest(place: Installation) -> Figure:
     bench.revise("rest")
     bench.wait("rest")
     time.sleep(15)  # observing has begun
-    plane, own = place.plane.resident_memory() / MIB, resident(bench.daemon) / MIB
+    plane, own = place.plane.resident_memory() / MIB, bench.daemon.resident_memory() / MIB
     detail = f"control plane {plane:.0f} MiB, listener {own:.0f} MiB, one server observed"
     return Figure("control plane and listener at rest, resident memory in MB", 300, (plane + own) * MIB / 1e6, detail)
 
@@ -201,12 +201,6 @@ def cpu_seconds(place: Installation, daemon: ListenerDaemon) -> float:
             above = parents.get(above, 0)
         total += ticks if above else 0
     return total / TICKS
-
-
-def resident(daemon: ListenerDaemon) -> int:
-    """Bytes that the listener's process has in memory."""
-    assert daemon.process is not None
-    return int(Path(f"/proc/{daemon.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # -- long ones ---------------------------------------------------------------------------------------------------------

@@ -10,15 +10,9 @@ Fixture (import it in a conftest, beside those of ``tests.support.postgres``): `
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
-import sys
-import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -29,8 +23,8 @@ import httpx
 import pytest
 
 from tests.support.postgres import free_port
+from tests.support.service_process import ServiceProcess
 
-MODULE = "ansible_collections.selfhosted.langgraph.services.control_plane"
 PREFIX = "LANGGRAPH_CONTROL_PLANE_"
 
 
@@ -41,21 +35,17 @@ def environment(dsn: str, key_file: Path | str, **settings: Any) -> dict[str, st
     return {**own, **{f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}}
 
 
-def command(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command of the service to its end."""
-    argv = [sys.executable, "-m", MODULE, *words]
-    return subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
+class ControlPlane(ServiceProcess):
+    """A control plane.
 
-
-class ControlPlane:
-    """One process of the service (or several after each other, by ``start`` and ``stop``).
-
-    url: of the API, with /api-host. key: an API key of the organization, role admin, once started. log:
-    all that the process said. ``listening``: a socket of the test's own that it serves on; else a free port.
+    url: of the API, with /api-host. key: an API key of the organization, role admin, once started. ``listening``: a
+    socket of the test's own that it serves on; else a free port.
     """
 
+    service = "control_plane"
+
     def __init__(self, dsn: str, key_file: Path | str, listening: socket.socket | None = None, **settings: Any) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="lgcp-", dir="/tmp"))
+        super().__init__()
         self._listening = listening
         self.port = listening.getsockname()[1] if listening else int(settings.pop("port", 0)) or free_port()
         self.key = ""
@@ -63,26 +53,11 @@ class ControlPlane:
         self._settings = {"port": self.port, "drain_seconds": 10, **settings}
         if listening is not None:
             self._settings["fd"] = listening.fileno()
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """The address of the API."""
         return f"http://127.0.0.1:{self.port}{self._settings.get('base_path', '')}/api-host"
-
-    @property
-    def log_file(self) -> Path:
-        """Where the process writes its log."""
-        return self.home / "log"
-
-    @property
-    def log(self) -> str:
-        """All that the processes said."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines of the log."""
-        return [json.loads(line) for line in self.log.splitlines()]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -101,55 +76,18 @@ class ControlPlane:
         """Start it, and wait until it answers (with a key of its own, unless there is one already)."""
         if wait and not self.key:
             self.key = self.bootstrap()
-        said = len(self.log)
-        log = open(self.log_file, "ab")  # noqa: SIM115 - belongs to the process
         passed = (self._listening.fileno(),) if self._listening else ()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, "serve"],
-            env=self.environment,
-            stdout=log,
-            stderr=log,
-            pass_fds=passed,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 30
-        while wait:
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(self.log)
-            if '"message": "serving"' in self.log[said:]:
-                break
-            time.sleep(0.05)
+        said = self.launch(["serve"], self.environment, passed)
+        if wait:
+            self.until(lambda: '"message": "serving"' in self.log[said:], 30)
         return self
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-
-    def stop(self, seconds: float = 30) -> int:
-        """End it, and wait for that; its exit code."""
-        if self.process is None:
-            return 0
-        self.terminate()
-        try:
-            code = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        self.process = None
-        return code
-
-    def kill(self) -> None:
-        """SIGKILL: it cannot clear up."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
     def remove(self) -> None:
         """Stop and leave nothing behind."""
-        self.stop()
-        shutil.rmtree(self.home, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            super().remove()
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -179,11 +117,11 @@ class ControlPlane:
         ]
         return made
 
-    def resident_memory(self) -> int:
-        """Bytes that the process has in memory."""
-        assert self.process is not None
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+
+def command(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the service to its end."""
+    argv = ControlPlane.program(*words)
+    return subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
 
 
 @contextlib.contextmanager

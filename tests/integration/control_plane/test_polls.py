@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ def test_the_end_of_the_service_ends_polls_well(records_database: str, key_file:
             polls = [asyncio.create_task(poll(client, 50)) for _number in range(waiting)]
             await until_waiting(service, waiting)
             began = time.monotonic()
-            service.terminate()
+            service.send(signal.SIGTERM)
             for answered, claims in await asyncio.gather(*polls):
                 assert claims == []
                 assert answered - began < 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import http.client
 import json
+import signal
 import socket
 import threading
 import time
@@ -240,7 +241,7 @@ def test_a_request_that_is_being_answered_is_answered(records_database: str, key
 
             answer = thread.submit(change)
             time.sleep(0.5)
-            service.terminate()
+            service.send(signal.SIGTERM)
             time.sleep(1)
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", service.port)).close()
@@ -275,5 +276,5 @@ def test_systemd_hears_of_start_and_end(records_database: str, key_file: Path, m
         monkeypatch.setenv("NOTIFY_SOCKET", "@lgcp-notify-test")
         with running_control_plane(records_database, key_file) as service:
             assert systemd.recv(100) == b"READY=1"
-            service.terminate()
+            service.send(signal.SIGTERM)
             assert systemd.recv(100) == b"STOPPING=1"

@@ -12,7 +12,8 @@ import signal
 
 import pytest
 
-from ansible_collections.selfhosted.langgraph.services.listener.observing import health, repairs
+from ansible_collections.selfhosted.langgraph.services.listener import repairs
+from ansible_collections.selfhosted.langgraph.services.listener.observing import health
 from tests.integration.observing.conftest import Deployment, SmallHost, Watch, until
 
 

@@ -75,18 +75,13 @@ def test_the_pace_outlives_a_reload_and_follows_its_settings() -> None:
 
 
 def test_contact_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    contact = Contact()
+    contact, states = Contact(), []
     with caplog.at_level(logging.INFO):
-        assert not contact.good
-        contact.trouble(RecordsUnavailable("away"))
-        contact.trouble(RecordsUnavailable("away"))
-        assert [record.levelname for record in caplog.records] == ["ERROR"]
-        contact.heard("https://cp", 0.0)
-        contact.heard("https://cp", 0.0)
-        assert contact.good
-        assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
-        contact.trouble(RecordsUnavailable("away"))
-        assert contact.made
-        assert not contact.good
-        contact.heard("https://cp", 100.0)
-    assert [record.levelname for record in caplog.records][2:] == ["ERROR", "INFO", "WARNING"]
+        for ahead in (None, None, 0.0, 0.0, None, 100.0):
+            if ahead is None:
+                contact.trouble(RecordsUnavailable("away"))
+            else:
+                contact.heard("https://cp", ahead)
+            states.append((contact.made, contact.good))
+    assert states == [(False, False)] * 2 + [(True, True)] * 2 + [(True, False), (True, True)]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO", "ERROR", "INFO", "WARNING"]
