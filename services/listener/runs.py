@@ -157,16 +157,25 @@ class Run:
         """In a thread: the exit status of ansible-playbook; None when a signal ended it."""
         if self.ended:
             return None
-        runner = Runner(self._configuration(variables, check), event_handler=self._event, remove_partials=True)
+        runner = Runner(
+            self._configuration(variables, check),
+            event_handler=self._event,
+            cancel_callback=self._look,
+            remove_partials=True,
+        )
         runner.run()
         rc: int | None = runner.rc
         return rc
 
     def _event(self, event: dict[str, Any]) -> bool:
         self.told.take(event)
-        if self._early:  # it was ended when there was no process of it yet
-            processes.kill(self.claim_id)
         return False  # nobody reads it from a file
+
+    def _look(self) -> bool:
+        """At least once a second. What was ended when there was no process of it yet is ended now."""
+        if self._early:
+            processes.kill(self.claim_id)
+        return False  # the runner itself ends nothing: it knows one process of the run only
 
     def _configuration(self, variables: dict[str, str], check: bool) -> RunnerConfig:
         config = RunnerConfig(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -178,6 +180,33 @@ def test_what_the_dead_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> No
     assert runs.sweep(settings.runs, is_gone) == ["run-before", "run-theirs"]
     assert sorted(os.listdir(settings.runs)) == ["junk", "mine"]
     mine.remove()
+
+
+def test_a_run_that_is_ended_before_its_process_is_there_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    playbook = tmp_path / "long.yml"
+    task = {"ansible.builtin.command": "sleep 300"}
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    settings = parse(
+        {**LEAST, "state_dir": str(tmp_path), "playbook": str(playbook), "inventory": [str(tmp_path / "hosts")]}
+    )
+    (tmp_path / "hosts").write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
+    run = runs.Run(settings, tmp_path / "runs" / "early", str(uuid.uuid4()), own())
+    run.prepare()
+    configuration = run._configuration
+
+    def end_meanwhile(*args: Any) -> Any:
+        found = configuration(*args)
+        run.end("handed back")
+        return found
+
+    monkeypatch.setattr(run, "_configuration", end_meanwhile)
+    with runs.Executor(1) as pool:
+        result = asyncio.run(asyncio.wait_for(run.execute(pool, {}, check=False), 60))
+    assert result.rc != 0
+    assert not result.told.failed_task  # it did not come to its end by itself
+    assert result.ended == "handed back"
+    assert processes.of_run(run.claim_id) == []
+    run.remove()
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_with_its_reason(tmp_path: Path) -> None:
