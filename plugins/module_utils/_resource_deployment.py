@@ -37,6 +37,7 @@ ASKED = (
     "flavour",
     "api_version",
     "listener",
+    "k8s_namespace",
 )
 # Options that give a source, and the kinds that they go with; the first one is meant when none is given.
 _SOURCES = {

@@ -137,6 +137,13 @@ options:
       - A deployment without one, which was applied by hand so far, can be given one at any time. That makes no
         revision.
     type: str
+  k8s_namespace:
+    description:
+      - The group of hosts in the inventory of the listener that is to serve the deployment, under the name that the API
+        has for it. Without it, the group C(langgraph_servers).
+      - It cannot be changed later.
+    type: str
+    aliases: [host_group]
   comment:
     description: Why, for people, as the C(message) of the revision. It is kept with the revision and alone makes none.
     type: str
@@ -288,6 +295,7 @@ def main() -> None:
                 "api_version": {"type": "str"},
                 "custom_url": {"type": "str"},
                 "listener": {"type": "str"},
+                "k8s_namespace": {"type": "str", "aliases": ["host_group"]},
                 "comment": {"type": "str"},
                 "force": {"type": "bool", "default": False},
                 "skip_dump": {"type": "bool", "default": False},

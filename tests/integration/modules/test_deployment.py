@@ -50,6 +50,15 @@ def deploy(records: Records, name: str = "chat") -> None:
     work_off(records, "BUILDING", "AWAITING_DEPLOY", "DEPLOYING", "DEPLOYED", name=name, url="http://h/chat")
 
 
+def test_a_host_group_is_chosen_once(ok: Call, fails: Call, source: Path) -> None:
+    ok("listener", compute_id="rack", compute_config={"host_groups": ["gpu", "cpu"]})
+    wanted = {"name": "chat", "listener": "rack", "source_directory": str(source)}
+    made = ok("deployment", host_group="gpu", **wanted)["deployment"]
+    assert made["source_config"]["listener_config"] == {"k8s_namespace": "gpu"}
+    assert not ok("deployment", k8s_namespace="gpu", **wanted)["changed"]
+    assert "k8s_namespace" in fails("deployment", host_group="cpu", **wanted)["msg"]
+
+
 def test_check_mode_predicts_and_writes_nothing(ok: Call, source: Path, snapshot: Callable[[], Any]) -> None:
     steps: list[tuple[dict[str, Any], bool, bool]] = [
         ({"source_directory": str(source), "env": NASTY, "secrets": {"KEY": "one-secret"}}, True, True),
