@@ -113,7 +113,7 @@ def test_a_control_plane_that_is_away_comes_back(desk: Desk, records_database: s
             return bool(found["status"] == "DEPLOYED")
 
         daemon.until(deployed)
-        daemon.until(lambda: daemon.lines("work ends")[-1]["outcome"] == "done")
+        daemon.until(lambda: [line["outcome"] for line in daemon.lines("work ends")][-1:] == ["done"])
         assert daemon.left() == {}
     finally:
         plane.remove()
@@ -129,8 +129,9 @@ def test_a_run_ends_before_its_lease_does(desk: Desk, records_database: str, key
         daemon.until(lambda: at_work(daemon))
         plane.stop()
         daemon.until(lambda: daemon.lines("a claim is lost; its run is ended"))
-        daemon.until(lambda: not daemon.left())
-        assert daemon.lines("work ends")[-1]["outcome"] == "lost"
+        (ended,) = daemon.until(lambda: daemon.lines("work ends"))
+        assert ended["outcome"] == "lost"
+        assert daemon.left() == {}
     finally:
         plane.remove()
 

@@ -359,8 +359,9 @@ def host(log_bytes: str) -> Iterator[SmallHost]:
     finally:
         for deployment in found.deployments:
             for unit in deployment.units:
+                # Not SIGKILL: supervisor starts anew what dies, and what it just forks does not hear that it shall end.
                 with contextlib.suppress(OSError, ServiceError):
-                    unit.signal(signal.SIGKILL)
+                    unit.signal(signal.SIGCONT)
         found.supervisor.stop()
         shutil.rmtree(base, ignore_errors=True)
 

@@ -23,8 +23,7 @@ def mended(watch: Watch, deployment: Deployment) -> None:
     async def mend(identity: str) -> bool:
         assert identity == deployment.id
         for unit in deployment.units:
-            if unit.pid:
-                unit.signal(signal.SIGKILL)
+            unit.signal(signal.SIGCONT)  # or it would not take the signal that ends it
             await asyncio.to_thread(unit.stop)
             await asyncio.to_thread(unit.start)
         return True
