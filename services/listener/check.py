@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.services.listener.api import Api
-from ansible_collections.selfhosted.langgraph.services.listener.inventory import DEFAULT_GROUP, Inventory
+from ansible_collections.selfhosted.langgraph.services.listener.inventory import Inventory
 from ansible_collections.selfhosted.langgraph.services.listener.settings import Settings
 
 
@@ -27,6 +27,6 @@ async def check(settings: Settings) -> dict[str, Any]:
         "changed": False,
         "api_url": settings.api_url,
         "capacity": settings.capacity,
-        "hosts": inventory.hosts(DEFAULT_GROUP),
+        "host_groups": inventory.host_groups(),
         "deployments": sorted(str(item.get("name")) for item in served),
     }

@@ -89,6 +89,10 @@ class Inventory:
         """Hosts of a group, in the order of the inventory; empty for a group that there is not."""
         return list(self._groups.get(group, ()))
 
+    def host_groups(self) -> dict[str, list[str]]:
+        """The groups that a deployment may want, with their hosts."""
+        return {name: self.hosts(name) for name in sorted(self._groups) if name not in ("all", "ungrouped")}
+
     def has(self, group: str) -> bool:
         """Whether there is such a group."""
         return group in self._groups

@@ -53,7 +53,8 @@ def test_settings_that_are_wrong_are_one_sentence(desk: Desk, tmp_path: Path) ->
     (tmp_path / "inventory.yml").write_text(INVENTORY)
     desk.create("chat")
     found = json.loads(daemon.command("check").stdout)
-    assert (found["hosts"], found["deployments"]) == (["localhost"], ["chat"])
+    assert found["host_groups"] == {"langgraph_servers": ["localhost"], "away": ["nowhere"], "empty": []}
+    assert found["deployments"] == ["chat"]
 
 
 def test_a_taken_port_is_named(desk: Desk) -> None:
