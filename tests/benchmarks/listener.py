@@ -123,7 +123,7 @@ def by_hand(place: Installation, rounds: int) -> Figure:
 
 def many(place: Installation) -> list[Figure]:
     """REVISIONS of DEPLOYMENTS that are always due, against so many times one alone."""
-    bench = Bench(place, concurrency=os.cpu_count() or 2)
+    bench = Bench(place, concurrency=0)
     names = [f"many-{number}" for number in range(DEPLOYMENTS)]
     for name in names:
         bench.revise(name)

@@ -113,17 +113,17 @@ def environment(python: Path) -> Path:
 
 def sanity_environment(core: Core) -> dict[str, str]:
     """Environment of ansible-test: a home of its own with this machine's pip settings, real interpreters on PATH."""
-    real = BUILD / "pythons"
+    home, real = HOME / core.name, BUILD / "pythons" / core.name
     shutil.rmtree(real, ignore_errors=True)
     real.mkdir(parents=True)
     for version, path in pythons().items():
         (real / f"python{version}").symlink_to(path)
-    write_pip_settings(HOME / ".config" / "pip" / "pip.conf")
-    cache = HOME / ".ansible" / "test" / "cache"
+    write_pip_settings(home / ".config" / "pip" / "pip.conf")
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for version in pip_versions(core):
         (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP)
-    return {"HOME": str(HOME), "PATH": os.pathsep.join([str(core.bin), str(real), *SYSTEM_PATH])}
+    return {"HOME": str(home), "PATH": os.pathsep.join([str(core.bin), str(real), *SYSTEM_PATH])}
 
 
 def pip_versions(core: Core) -> Iterator[str]:
