@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 from pathlib import Path
 
 from ansible_collections.selfhosted.langgraph.services.listener import processes
 from tests.integration.listener.conftest import Desk
+
+CANARY = b"canary-c0ffee-value"
 
 
 def test_a_deployment_is_served_and_deleted_without_anybodys_help(desk: Desk) -> None:
@@ -90,6 +93,29 @@ def test_what_the_listener_works_on_is_nobody_elses(desk: Desk) -> None:
     names = {name: taken["public"][name] for name in ("claim_id", "epoch")}
     desk.http.post("/v2/work/report", json={**names, "status": "DEPLOYED", "release": True}).raise_for_status()
     assert desk.final(chat)["status"] == "DEPLOYED"
+
+
+def test_secrets_are_in_files_of_their_own_while_they_are_needed(desk: Desk) -> None:
+    daemon = desk.daemon().start()
+    desk.create("hangs")
+    daemon.until(lambda: daemon.health()["work"] and daemon.health()["work"][0]["step"] == "Wait to be ended")
+    holders = holding(daemon.home, CANARY)
+    assert holders
+    for path in holders:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    for pid in daemon.left():
+        for name in ("cmdline", "environ"):
+            assert CANARY not in Path(f"/proc/{pid}/{name}").read_bytes()
+    daemon.send(signal.SIGTERM)
+    daemon.until(lambda: daemon.lines("stopping"))
+    assert daemon.stop() == 0  # the second one: the run is ended
+    assert holding(daemon.home, CANARY) == []
+
+
+def holding(directory: Path, value: bytes) -> list[Path]:
+    """The files below a directory that have this in them."""
+    return [path for path in directory.rglob("*") if path.is_file() and value in path.read_bytes()]
 
 
 def test_sigterm_finishes_what_is_begun_and_a_second_one_hands_it_back(desk: Desk) -> None:
