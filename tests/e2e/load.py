@@ -37,6 +37,7 @@ class Load:
         self.tallies: dict[str, Tally] = {}
         self.work: set[str] = set()  # every piece of work whose acceptance a client saw
         self.background: dict[str, str] = {}  # run id -> thread id
+        self.silent = 0  # streams without any event
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -123,8 +124,13 @@ class Load:
         ) as answer:
             answer.raise_for_status()
             events.extend(line[6:].strip() for line in answer.iter_lines() if line.startswith("event:"))
-        if not events or "error" in events:
-            raise AssertionError(f"the stream was cut or failed: {events}")
+        # No event at all is what the runtime gives when a run is over before it begins to read (see _done). What was cut
+        # ends while the run goes on.
+        runs = [] if events else connection.get(f"/threads/{thread}/runs").raise_for_status().json()
+        if "error" in events or any(run["status"] != "success" for run in runs):
+            raise AssertionError(f"the stream was cut or failed: {events}, {[run['status'] for run in runs]}")
+        with self._lock:
+            self.silent += not events
         self._done(connection, thread)
         self._accept(work)
 

@@ -35,6 +35,7 @@ def test_no_request_fails_over_revisions(systemd: Stack, tmp_path: Path) -> None
         load.stop()
     assert load.failures == [], "\n".join(load.failures)
     assert load.unfinished() == []
+    assert load.silent <= load.tallies["stream"].done / 50
 
     rows = systemd.host(
         f"runuser -u postgres -- psql -At -d lg_{slug.replace('-', '_')} -c 'select id, event, version from counted'"
