@@ -124,8 +124,8 @@ class Load:
         ) as answer:
             answer.raise_for_status()
             events.extend(line[6:].strip() for line in answer.iter_lines() if line.startswith("event:"))
-        # No event at all is what the runtime gives when a run is over before it begins to read (see _done). What was cut
-        # ends while the run goes on.
+        # No event at all is what the runtime gives when a run is over before it begins to read (see _done). What was
+        # cut ends while the run goes on.
         runs = [] if events else connection.get(f"/threads/{thread}/runs").raise_for_status().json()
         if "error" in events or any(run["status"] != "success" for run in runs):
             raise AssertionError(f"the stream was cut or failed: {events}, {[run['status'] for run in runs]}")
