@@ -25,6 +25,15 @@ def reached(place: Installation, reachable: bool) -> None:
     place.inventory.write_text(json.dumps({**inventory, "rack": {"hosts": {"far": far}}}))
 
 
+def read_again(place: Installation, reachable: bool) -> None:
+    """The same while the listener runs."""
+    daemon = place.daemons[0]
+    before = len(daemon.lines("settings taken"))
+    reached(place, reachable)
+    daemon.send(signal.SIGHUP)
+    until(lambda: len(daemon.lines("settings taken")) > before, 30, "the inventory is read")
+
+
 def final(place: Installation, deployment_id: str, number: int = 1) -> dict[str, Any]:
     """A revision once it is final."""
 
@@ -46,7 +55,7 @@ def record(place: Installation, name: str) -> dict[str, Any] | None:
 def test_a_host_that_cannot_be_reached() -> None:
     with Installation() as place:
         reached(place, False)
-        (daemon,) = place.listen(1, retries=0)
+        place.listen(1, retries=0)
         desired = {"source": "internal_source", "source_sha256": place.store(GRAPHS / "small"), "flavour": "small"}
         with place.records() as records:
             far = records.apply_deployment({**desired, "name": "far", "k8s_namespace": "rack"})["deployment"]["id"]
@@ -57,9 +66,7 @@ def test_a_host_that_cannot_be_reached() -> None:
         assert "The host far cannot be reached" in failed["cause"]
 
         # It comes back, and serves.
-        reached(place, True)
-        daemon.send(signal.SIGHUP)
-        until(lambda: daemon.lines("settings taken"), 30, "the inventory is read")
+        read_again(place, True)
         with place.records() as records:
             records.apply_deployment({**desired, "name": "far", "env": {"MARK": "2"}})
         assert final(place, far, 2)["status"] == "DEPLOYED"
@@ -68,9 +75,7 @@ def test_a_host_that_cannot_be_reached() -> None:
         assert (home / "revisions").is_dir()
 
         # It goes away again: what is on it cannot be removed, and the record stays and says so.
-        reached(place, False)
-        daemon.send(signal.SIGHUP)
-        until(lambda: len(daemon.lines("settings taken")) == 2, 30, "the inventory is read")
+        read_again(place, False)
         with place.records() as records:
             records.delete_deployment(far)
             records.delete_deployment(near)
@@ -80,10 +85,8 @@ def test_a_host_that_cannot_be_reached() -> None:
         assert (home / "revisions").is_dir()
 
         # And back: deleting once more does the rest.
-        reached(place, True)
-        daemon.send(signal.SIGHUP)
-        until(lambda: len(daemon.lines("settings taken")) == 3, 30, "the inventory is read")
+        read_again(place, True)
         with place.records() as records:
             records.delete_deployment(far)
-        until(lambda: record(place, "far") is None, 120, "the record goes", lambda: daemon.log[-3000:])
+        until(lambda: record(place, "far") is None, 120, "the record goes", lambda: place.daemons[0].log[-3000:])
         assert not (home / "revisions").exists()
