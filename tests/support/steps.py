@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 TAIL_LINES = 60
 MESSAGE = 200
+SHOWN_LINES = 6
 
 
 def reports_folder(layer: str) -> Path:
@@ -121,7 +122,7 @@ def count(folder: Path) -> dict[str, int]:
 
 
 def failures(folder: Path) -> list[str]:
-    """`class::name: message` of each failed case in the junit files of a folder, or the name of an unreadable file."""
+    """`class::name: message` of each failed case of a folder and the last lines it said; an unreadable file's name."""
     return [name for outcome, name in _cases(folder) if outcome == "failed"]
 
 
@@ -139,7 +140,8 @@ def _cases(folder: Path) -> Iterator[tuple[str, str]]:
             wrong = case.find("error") if wrong is None else wrong
             if wrong is not None:
                 said = (wrong.get("message") or "").strip().splitlines()
-                yield "failed", f"{name}: {said[0][:MESSAGE]}" if said else name
+                tail = [f"    {line[:MESSAGE]}" for line in (wrong.text or "").splitlines() if line.strip()]
+                yield "failed", "\n".join([f"{name}: {said[0][:MESSAGE]}" if said else name, *tail[-SHOWN_LINES:]])
             else:
                 yield "passed" if case.find("skipped") is None else "skipped", name
 

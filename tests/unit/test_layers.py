@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.steps import Steps, count
+from tests.support.steps import Steps, count, failures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ONE_OF_EACH = """<testsuites><testsuite>
@@ -104,3 +104,14 @@ def test_steps_count_themselves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     steps.record("elsewhere", 1.0, skipped="not here")
     assert steps.finish() == 1
     assert count(tmp_path) == {"passed": 2, "failed": 3, "skipped": 1}
+
+
+def test_a_failed_step_is_named_with_what_it_said_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPORTS", str(tmp_path))
+    steps = Steps("x")
+    steps.step("bad", ["sh", "-c", "seq 40; echo the cause; exit 3"])
+    assert steps.finish() == 1
+    (said,) = failures(tmp_path)
+    assert said.splitlines()[0] == "x::bad: status 3"
+    assert said.splitlines()[-1] == "    the cause"
+    assert len(said.splitlines()) < 10

@@ -79,7 +79,7 @@ def test_a_host_that_cannot_be_reached() -> None:
         with place.records() as records:
             records.delete_deployment(far)
             records.delete_deployment(near)
-        cause = until(lambda: (record(place, "far") or {}).get("cause"), 120, "the deletion fails")
+        cause = str(until(lambda: (record(place, "far") or {}).get("cause"), 120, "the deletion fails"))
         assert "The host far cannot be reached" in cause
         until(lambda: record(place, "near") is None, 120, "the other one goes")
         assert (home / "revisions").is_dir()
