@@ -43,12 +43,13 @@ class Drift:
     async def _correct(self, deployment_id: str) -> None:
         """Correct what drifted, as often as the pace of repairs allows."""
         pace = self._paces.of(deployment_id)
-        if not pace.may(time.monotonic()):
-            if wait := pace.given_up(time.monotonic()):
-                LOGGER.error(
-                    "drift comes back and is not corrected any more",
-                    extra={"fields": {"deployment_id": deployment_id, "times": len(pace.begun), "for": round(wait)}},
-                )
+        now = time.monotonic()
+        if not pace.may(now):
+            fields = {"deployment_id": deployment_id, "times": len(pace.begun), "for": round(pace.wait(now))}
+            if pace.given_up(now):
+                LOGGER.error("drift comes back and is not corrected any more", extra={"fields": fields})
+            else:
+                LOGGER.info("drift is not corrected now", extra={"fields": {**fields, "cause": pace.why_not(now)}})
             return
         pace.begin(time.monotonic())
         try:

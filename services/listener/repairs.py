@@ -41,7 +41,7 @@ class Pace:
 
     def may(self, now: float) -> bool:
         """Whether a repair may begin now."""
-        return not self.running and now >= self._ready and len(self._recent(now)) < self.per_hour
+        return not self.why_not(now)
 
     def begin(self, now: float) -> None:
         """A repair begins."""
@@ -60,6 +60,20 @@ class Pace:
         if self.running or self.per_hour <= 0 or len(recent) < self.per_hour:
             return 0.0
         return max(recent[0] + HOUR - now, 1.0)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next repair may begin, as far as that is known."""
+        return self.given_up(now) or max(self._ready - now, 0.0)
+
+    def why_not(self, now: float) -> str:
+        """Why no repair may begin now, for people; empty if one may."""
+        if self.per_hour <= 0:
+            return "repairs_per_hour is 0"
+        if self.running:
+            return "a repair is running"
+        if self.given_up(now):
+            return f"{len(self.begun)} repairs within an hour"
+        return "a pause after the last repair" if now < self._ready else ""
 
 
 class Paces:

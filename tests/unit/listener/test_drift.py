@@ -63,6 +63,25 @@ def test_corrections_and_repairs_have_one_bound(caplog: pytest.LogCaptureFixture
     assert "not corrected any more" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("per_hour", "repaired", "cause"),
+    [(0, False, "repairs_per_hour is 0"), (4, True, "a pause after the last repair")],
+)
+def test_what_is_not_corrected_now_is_said(
+    caplog: pytest.LogCaptureFixture, per_hour: int, repaired: bool, cause: str
+) -> None:
+    paces = Paces(per_hour)
+    if repaired:
+        paces.of("a").begin(time.monotonic())
+        paces.of("a").end(time.monotonic())
+    with caplog.at_level(logging.INFO):
+        assert checks(["drifted"], paces, drift_correct=True) == []
+    (record,) = [record for record in caplog.records if record.name == "listener.drift"]
+    fields = vars(record)["fields"]
+    assert fields["cause"] == cause
+    assert (0 < fields["for"] <= 30) == repaired
+
+
 def test_the_pace_outlives_a_reload_and_follows_its_settings() -> None:
     paces = Paces(1)
     paces.of("a").begin(10.0)
