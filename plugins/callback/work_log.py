@@ -72,16 +72,15 @@ from typing import Any, NamedTuple
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Records
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import import_adapter, open_records
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import import_adapter
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import read_claim
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_log import (
     LogType,
-    Sender,
     claim_file_of,
     claims_in,
     said,
 )
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_log_process import SenderProcess
 
 _CLAIM = "work_claim"
 _REPORT = "work_report"
@@ -91,12 +90,11 @@ _DEPLOYING = ("AWAITING_DEPLOY", "DEPLOYING", "DEPLOYED")
 class _Claim(NamedTuple):
     claim_id: str
     claim_file: str
-    connection: dict[str, Any]
     type: LogType
 
 
 class CallbackModule(CallbackBase):
-    """Turns results into lines; ``_work_log.Sender`` does the rest."""
+    """Turns results into lines; ``SenderProcess`` does the rest."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -106,8 +104,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._claims: dict[str, _Claim] = {}
-        self._connections: dict[str, dict[str, Any]] = {}
-        self._sender: Sender | None = None
+        self._sender: SenderProcess | None = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._line(self._claims.values(), "INFO", f"Play: {play.get_name().strip()}")
@@ -144,13 +141,15 @@ class CallbackModule(CallbackBase):
         self._line(claims, "INFO", _text(result, f"tried {result.result.get('attempts')} times", ""))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        if self._sender is None:
+        sender, self._sender = self._sender, None
+        if sender is None:
             return
-        self._sender.close(self.get_option("flush_timeout"))
-        if self._sender.lost:
+        self._claims.clear()
+        sender.close(self.get_option("flush_timeout"))
+        if sender.lost:
             self._display.warning(
-                f"{self._sender.lost} lines of the log were not posted to the records: "
-                f"{self._sender.problem or 'too many waited at once'}"
+                f"{sender.lost} lines of the log were not posted to the records: "
+                f"{sender.problem or 'too many waited at once'}"
             )
 
     def _line(self, claims: Any, level: str, message: str) -> None:
@@ -165,20 +164,19 @@ class CallbackModule(CallbackBase):
         for public in claims_in(content):
             try:
                 connection = read_claim(public["claim_file"])["connection"]
-            except RecordsError as error:
+                sender = self._start_sender(connection)
+            except (RecordsError, OSError) as error:
                 self._display.warning(f"The log of this run is not posted: {error}")
                 continue
             claim_id = public["claim_id"]
-            # Imported before the thread starts: a worker forked while a thread imports would wait for ever.
-            import_adapter(connection)
-            self._connections[claim_id] = {**connection, "encryption_key_file": None}
-            self._claims[claim_id] = _Claim(claim_id, public["claim_file"], connection, "build")
-        if self._claims and self._sender is None:
+            sender.know(claim_id, {**connection, "encryption_key_file": None})
+            self._claims[claim_id] = _Claim(claim_id, public["claim_file"], "build")
 
-            def open_(claim_id: str) -> Records:
-                return open_records(self._connections[claim_id])
-
-            self._sender = Sender(open_, self.get_option("interval"), self.get_option("queue_size"))
+    def _start_sender(self, connection: dict[str, Any]) -> SenderProcess:
+        import_adapter(connection)  # once here, and neither the sender nor the tasks to come have to
+        if self._sender is None:
+            self._sender = SenderProcess(self.get_option("interval"), self.get_option("queue_size"))
+        return self._sender
 
     def _follow(self, task: Any, content: Any) -> None:
         """What a report says about its claim: from the build to the deployment, and the end."""

@@ -40,6 +40,10 @@ attributes:
     # Modules of the work protocol
     WORK = r"""
 attributes:
+  action:
+    description: Has an action plugin of the same name, so that some or all of it runs on the controller.
+    support: full
+    details: All of it runs on the controller, in its Python. Neither C(become) nor the connection of the host matters.
   check_mode:
     description: Can run in check mode and predict what it would change without changing it.
     support: full

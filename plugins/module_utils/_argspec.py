@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import DEFAULT_TIMEOUT
 
@@ -36,19 +36,22 @@ class ArgumentSpec:
             merged[item.name] = {**ours, **theirs} if isinstance(ours, Mapping) else [*ours, *theirs]
         return ArgumentSpec(**merged)
 
+    def rules(self) -> dict[str, Any]:
+        """As arguments of what validates options."""
+        return {
+            "argument_spec": {name: dict(option) for name, option in self.options.items()},
+            "mutually_exclusive": list(self.mutually_exclusive),
+            "required_together": list(self.required_together),
+            "required_one_of": list(self.required_one_of),
+            "required_if": list(self.required_if),
+            "required_by": dict(self.required_by),
+        }
+
     def module(
         self, supports_check_mode: bool = True, module_class: type[AnsibleModule] = AnsibleModule
     ) -> AnsibleModule:
         """The module for this spec; exits by itself when the given options break a rule."""
-        return module_class(
-            argument_spec={name: dict(option) for name, option in self.options.items()},
-            mutually_exclusive=list(self.mutually_exclusive),
-            required_together=list(self.required_together),
-            required_one_of=list(self.required_one_of),
-            required_if=list(self.required_if),
-            required_by=dict(self.required_by),
-            supports_check_mode=supports_check_mode,
-        )
+        return module_class(**self.rules(), supports_check_mode=supports_check_mode)
 
 
 def records_spec() -> ArgumentSpec:
@@ -96,3 +99,8 @@ def spec(*parts: ArgumentSpec, options: Mapping[str, Mapping[str, Any]], **rules
     for part in parts:
         merged = merged.merge(part)
     return merged.merge(ArgumentSpec(options=options, **rules))
+
+
+def from_environment(variable: str) -> dict[str, Any]:
+    """The part of an option that lets it be read from a variable when it is not given."""
+    return {"fallback": (env_fallback, [variable])}

@@ -3,12 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The detached process that keeps the claims of a playbook alive, and clears up after it.
 
-It is forked from the module (so it costs no start of an interpreter), belongs to no terminal, holds no database
-connection between
-renewals, and lives until its claims are released or lost, or until the ansible-playbook it is bound to has ended.
-Then it gives
-back what was not released and removes the claim files. Without renewing (check mode) it only removes the files at the
-end.
+It is forked from the task (so it costs no start of an interpreter), belongs to no terminal, holds no database
+connection between renewals, and lives until its claims are released or lost, or until the ansible-playbook it is bound
+to has ended. Then it gives back what was not released and removes the claim files. Without renewing (check mode) it
+only removes the files at the end.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError, StaleClaim
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._forked import FIRST, be_alone
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import RENEW_SECONDS, Records
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import remove_claim
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import Process, is_running
@@ -97,14 +96,8 @@ def _become_daemon(tell: int, open_records: Open | None, leases: Sequence[Lease]
             os._exit(0)
         signal.signal(signal.SIGTERM, _end)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        os.dup2(tell, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-        os.chdir("/")
-        _name_process(b"langgraph-renew")
-        serve(open_records, leases, Watch(playbook), lambda problem: _tell(3, problem))
+        be_alone(b"langgraph-renew", tell)
+        serve(open_records, leases, Watch(playbook), lambda problem: _tell(FIRST, problem))
     finally:
         os._exit(0)
 
@@ -189,15 +182,6 @@ def _tell(descriptor: int, problem: str | None) -> None:
 
 def _end(_signal: int, _frame: Any) -> NoReturn:
     raise SystemExit(0)
-
-
-def _name_process(name: bytes) -> None:
-    """The name that ps and top show (Linux; at most 15 bytes)."""
-    try:
-        with open("/proc/self/comm", "wb") as stream:
-            stream.write(name)
-    except OSError:
-        pass
 
 
 def opener(connection: Mapping[str, Any]) -> Open:

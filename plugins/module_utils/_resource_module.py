@@ -9,7 +9,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._connection import choose, of_claim, secrets_of
@@ -17,15 +17,27 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, Plan, Records
 
 if TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+    pass
 
 _SHORTEST_REDACTED = 4
+
+
+class Task(Protocol):
+    """What the work asks of an AnsibleModule, or of an action that does a module's work."""
+
+    _name: str
+    params: dict[str, Any]
+    check_mode: bool
+    no_log_values: set[str]
+
+    def warn(self, warning: str) -> None:
+        """Say something beside the result."""
 
 
 class Context:
     """What a module's work gets: its options, the records (opened on first use), and whether it may write."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: Task) -> None:
         self.params = given(module.params)
         self.check_mode: bool = module.check_mode
         self.warn: Callable[[str], None] = module.warn
@@ -70,17 +82,23 @@ Work = Callable[[Context], dict[str, Any]]
 def run(spec: ArgumentSpec, work: Work, supports_check_mode: bool = True) -> None:
     """A whole module: read the options, do the work, say what came of it."""
     module = spec.module(supports_check_mode=supports_check_mode)
-    result: dict[str, Any]
-    try:
-        result = perform(module, work)
-    except RecordsError as error:
-        module.fail_json(**failure(error))
-    except Exception as error:  # noqa: BLE001 - what nobody foresaw must still end as a result that says where
-        module.fail_json(msg=unexpected(module._name, error), exception=traceback.format_exc())
+    failed, result = conclude(module, work)
+    if failed:
+        module.fail_json(**result)
     module.exit_json(**result)
 
 
-def perform(module: AnsibleModule, work: Work) -> dict[str, Any]:
+def conclude(module: Task, work: Work) -> tuple[bool, dict[str, Any]]:
+    """Do the work: whether it failed, and what is to be said of it."""
+    try:
+        return False, perform(module, work)
+    except RecordsError as error:
+        return True, failure(error)
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw must still end as a result that says where
+        return True, {"msg": unexpected(module._name, error), "exception": traceback.format_exc()}
+
+
+def perform(module: Task, work: Work) -> dict[str, Any]:
     """The work with its context; the connection is given back in any case."""
     context = Context(module)
     try:
@@ -116,7 +134,7 @@ def given(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if value == "" else value for name, value in params.items()}
 
 
-def hide_values(module: AnsibleModule) -> None:
+def hide_values(module: Task) -> None:
     """Show secrets as names only in the echo of the options, and let no very short secret garble the result.
 
     Ansible blanks every occurrence of a secret's value in a result: a value such as "1" would blank numbers and

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim, ClaimPrivate
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import with_references
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import with_references, work
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_files import (
     CLAIM_FILE,
     read_claim,
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _PRIVATE = tuple(ClaimPrivate.__annotations__)
 _OWN = ("connection",)
+
+
+def claim_or_adopt(context: Context) -> dict[str, Any]:
+    """What is named or due, or what the listener has claimed."""
+    return adopt(context) if context.params["claim_id"] else work(context)
 
 
 def adopt(context: Context) -> dict[str, Any]:

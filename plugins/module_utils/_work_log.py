@@ -1,8 +1,7 @@
 # Copyright (c) 2026, selfhosted.langgraph contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Posting the lines of a run to the revisions it works on: in batches, from a thread of its own, never in anybody's "
-"way."""
+"""Posting the lines of a run to the revisions it works on: in batches, from a thread of its own, in nobody's way."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
@@ -49,12 +47,12 @@ class Sender:
         self.lost = 0
         self.problem: str | None = None
 
-    def add(self, claim_id: str, type_: LogType, level: str, message: str) -> None:
-        """Take one line."""
+    def add(self, claim_id: str, type_: LogType, level: str, message: str, timestamp: str) -> None:
+        """Take one line. timestamp: ISO 8601, when it was said."""
         self._sequence[claim_id, type_] += 1
         entry: LogEntry = {
             "seq": self._sequence[claim_id, type_],
-            "timestamp": datetime.now(UTC).isoformat(),
+            "timestamp": timestamp,
             "level": level,
             "message": shortened(message),
         }
@@ -110,8 +108,9 @@ class Sender:
                 self.problem = str(error)
 
     def _append(self, claim_id: str, type_: LogType, entries: list[LogEntry]) -> None:
-        """Post; tried again on a new connection. The sequence numbers keep a line that arrived before from being "
-        "stored twice."""
+        """Post; tried again on a new connection. The sequence numbers keep a line that arrived before from being
+        stored twice.
+        """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 if claim_id not in self._records:

@@ -25,7 +25,8 @@ description:
   - What the secrets of a deployment refer to is read here, from the environment and the files of the controller. A
     revision that refers to something missing or not allowed fails with that as its cause, and is not among
     RV(claims).
-  - Runs on the controller, which must be Linux for the renewal.
+  - Runs on the controller, in the process of the task and whatever host the task is for. The
+    controller must be Linux for the renewal.
 extends_documentation_fragment:
   - selfhosted.langgraph.attributes.work
   - selfhosted.langgraph.records
@@ -193,38 +194,13 @@ refused:
       sample: true
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import env_fallback
-
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import Context, run
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_adopt import adopt
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_claim import work
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX
-
-
-def claim_or_adopt(context: Context) -> dict[str, Any]:
-    """What is named or due, or what the listener has claimed."""
-    return adopt(context) if context.params["claim_id"] else work(context)
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_adopt import claim_or_adopt
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_argspec import CLAIM
 
 
 def main() -> None:
-    run(
-        spec(
-            records_spec(),
-            options={
-                "deployments": {"type": "list", "elements": "str"},
-                "listener": {"type": "str"},
-                "takeover": {"type": "bool", "default": False},
-                "claim_id": {"type": "str"},
-                "work_dir": {"type": "path", "fallback": (env_fallback, ["LANGGRAPH_WORK_DIR"])},
-                "secrets_env_prefix": {"type": "str", "default": ENV_PREFIX, "no_log": False},
-                "secrets_directory": {"type": "path", "no_log": False},
-            },
-        ),
-        claim_or_adopt,
-    )
+    run(CLAIM, claim_or_adopt)
 
 
 if __name__ == "__main__":

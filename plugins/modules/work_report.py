@@ -16,7 +16,7 @@ description:
     at the end.
   - The records are those the claim came from, unless the options name others.
   - Fails when the claim was lost to somebody else. The work must stop then.
-  - Runs on the controller, where the claim file is.
+  - Runs on the controller, where the claim file is, in the process of the task and whatever host the task is for.
 extends_documentation_fragment:
   - selfhosted.langgraph.attributes.work
   - selfhosted.langgraph.records
@@ -147,34 +147,13 @@ reported:
   sample: true
 """
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_report import STATUSES, work
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_argspec import REPORT
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_report import work
 
 
 def main() -> None:
-    run(
-        spec(
-            records_spec(),
-            options={
-                "claim_file": {"type": "path", "required": True},
-                "status": {"type": "str", "choices": list(STATUSES)},
-                "cause": {"type": "str"},
-                "log_tail": {"type": "str"},
-                "url": {"type": "str"},
-                "lock": {"type": "str"},
-                "repo_commit_sha": {"type": "str"},
-                "source_sha256": {"type": "str"},
-                "health": {"type": "dict"},
-                "host_key": {"type": "str", "no_log": False},
-                "queue_count": {"type": "int", "default": 1},
-                "port_range": {"type": "str", "default": "22000-22999"},
-                "fixed_ports": {"type": "dict"},
-                "release": {"type": "bool", "default": False},
-            },
-        ),
-        work,
-    )
+    run(REPORT, work)
 
 
 if __name__ == "__main__":

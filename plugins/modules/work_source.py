@@ -18,7 +18,8 @@ description:
     that commit, on every host and whatever becomes of the branch.
   - Git is used with https and ssh only, with the credentials of the user who runs this task, and never asks for any.
     Submodules are not followed.
-  - Runs on the controller, where the claim file is. The tarball goes when the claim is released.
+  - Runs on the controller, where the claim file is, in the process of the task and whatever host the task is
+    for. The tarball goes when the claim is released.
 extends_documentation_fragment:
   - selfhosted.langgraph.attributes.work
   - selfhosted.langgraph.records
@@ -77,22 +78,13 @@ log_tail:
   sample: "fatal: couldn't find remote ref nope"
 """
 
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import records_spec, spec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._resource_module import run
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_argspec import SOURCE
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_source import work
 
 
 def main() -> None:
-    run(
-        spec(
-            records_spec(),
-            options={
-                "claim_file": {"type": "path", "required": True},
-                "timeout": {"type": "int", "default": 300},
-            },
-        ),
-        work,
-    )
+    run(SOURCE, work)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,16 @@
+# Copyright (c) 2026, selfhosted.langgraph contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_argspec import REPORT
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_report import work
+from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._work import WorkAction
+
+
+class ActionModule(WorkAction):
+    """The module of this name, in the process of the task."""
+
+    spec = REPORT
+    work = staticmethod(work)
