@@ -27,7 +27,7 @@ SECRET = "canary-of-playbooks {{ 7 * 7 }} $(id)"
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'printf PWN%s ED') }}"
 
 CLAIM = {"name": "Claim", "selfhosted.langgraph.work_claim": {}, "register": "work"}
-HOLD = {"name": "Hold", "ansible.builtin.command": "sleep 60"}
+HOLD = {"name": "Hold", "ansible.builtin.shell": "touch '{{ playbook_dir }}/holding' && exec sleep 60"}
 ONE = "{{ work.claims[0].claim_file }}"
 
 
@@ -55,9 +55,11 @@ def held(playbook: Any, chat: None, records: Records) -> Iterator[subprocess.Pop
     """An ansible-playbook that has claimed the deployment and goes on for long."""
     process = playbook.start([CLAIM, HOLD])
 
+    # The task after the claim runs: ansible-core loses an interrupt that comes while it forks one.
     def is_held() -> bool:
         deployment = records.deployment("chat")
-        return bool(deployment and deployment["claim"]["held"] and renewers(bytes(playbook.directory)))
+        held = deployment and deployment["claim"]["held"] and renewers(bytes(playbook.directory))
+        return bool(held and (playbook.directory / "holding").exists())
 
     try:
         wait_until(is_held, 30)
