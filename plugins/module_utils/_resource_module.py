@@ -9,15 +9,12 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._connection import choose, of_claim, secrets_of
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import MASK, Plan, Records
-
-if TYPE_CHECKING:
-    pass
 
 _SHORTEST_REDACTED = 4
 

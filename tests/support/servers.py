@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services_supervisor import SupervisorServices
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import read_process
 from tests.support.ansible_runs import Controller
 from tests.support.postgres import PostgresServer, free_port
 from tests.support.staging import ROOT, WORKSPACE, StageHost, tarball, until
@@ -68,11 +70,18 @@ class Supervisor:
         self.services = SupervisorServices(str(directory))
 
     def stop(self) -> None:
+        """End it and all that it runs; hundreds of programs take it too long."""
+        found = [read_process(int(name)) for name in os.listdir("/proc") if name.isdigit()]
+        running = [process.pid for process in found if process and process.parent == self.process.pid]
         self.process.terminate()
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 class ServerHost(StageHost):

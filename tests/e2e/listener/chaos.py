@@ -143,6 +143,8 @@ class Chaos:
             for name in names:
                 self._change(Change(name, False))
             self._settled(names)
+            for deployment in place.deployments():
+                assert deployment["latest_revision_status"] == "DEPLOYED", f"{deployment}\n{tails(place.daemons)}"
             self._watch()
             for number, one in enumerate(self.plan, start=1):
                 names = [change.name for change in one.changes]
