@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 
@@ -25,8 +26,5 @@ def be_alone(name: bytes, *kept: int) -> None:
         os.dup2(descriptor, place)
     os.closerange(FIRST + len(waiting), os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")
-    try:
-        with open("/proc/self/comm", "wb") as stream:
-            stream.write(name)
-    except OSError:
-        pass
+    with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as stream:  # a name is all that is lost
+        stream.write(name)

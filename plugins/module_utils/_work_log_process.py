@@ -9,6 +9,7 @@ thread holds a lock (of an import, of TLS), and a task that needs it would wait 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -57,11 +58,9 @@ class SenderProcess:
     def close(self, seconds: float) -> None:
         """Have posted what is left, for at most that long."""
         self._say("end", seconds)
-        try:
-            if self._lines is not None:
+        if self._lines is not None:
+            with contextlib.suppress(OSError):  # nobody reads: that there is no answer says so
                 self._lines.close()
-        except OSError:
-            pass
         said = b""
         if select.select([self._answer], [], [], seconds + _GRACE_SECONDS)[0]:
             said = os.read(self._answer, 65536)

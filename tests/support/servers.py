@@ -80,7 +80,7 @@ class Supervisor:
             self.process.kill()
             self.process.wait()
             for pid in running:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError):  # supervisord ended some of them
                     os.kill(pid, signal.SIGKILL)
 
 

@@ -27,6 +27,7 @@ SECRET = "canary-of-playbooks {{ 7 * 7 }} $(id)"
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'printf PWN%s ED') }}"
 
 CLAIM = {"name": "Claim", "selfhosted.langgraph.work_claim": {}, "register": "work"}
+# Goes on until a test ends it; the minute is for a test that was killed itself.
 HOLD = {"name": "Hold", "ansible.builtin.shell": "touch '{{ playbook_dir }}/holding' && exec sleep 60"}
 ONE = "{{ work.claims[0].claim_file }}"
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.modules.test_playbooks import CLAIM, ONE, report
+from tests.integration.modules.test_references import IN_ENV, deploy
 
 Call = Callable[..., dict[str, Any]]
 VALUE = "canary-of-actions-1234"
@@ -22,12 +23,7 @@ AWAY = "192.0.2.1"  # of a network for documentation: nobody answers
 @pytest.fixture
 def chat(ok: Call, source: Path) -> None:
     """A deployment that is due and refers to a variable of the controller."""
-    ok(
-        "deployment",
-        name="chat",
-        source_directory=str(source),
-        secret_references=[{"name": "KEY", "secret_name": "env", "secret_key": "LANGGRAPH_SECRET_KEY"}],
-    )
+    deploy(ok, source, IN_ENV)
 
 
 def results(output: str) -> dict[str, dict[str, Any]]:
@@ -38,7 +34,7 @@ def results(output: str) -> dict[str, dict[str, Any]]:
 
 def test_a_host_that_is_away_does_not_matter(playbook: Any, chat: None, ok: Call) -> None:
     playbook.env["ANSIBLE_CALLBACKS_ENABLED"] = "selfhosted.langgraph.work_log"
-    environment = {"LANGGRAPH_SECRET_KEY": VALUE}
+    environment = {IN_ENV["secret_key"]: VALUE}
     tasks = [
         {**CLAIM, "environment": environment},
         {"name": "Source", "selfhosted.langgraph.work_source": {"claim_file": ONE}, "register": "source"},
@@ -66,7 +62,7 @@ def test_what_is_wrong_is_said_as_by_a_module(playbook: Any, chat: None) -> None
     run = playbook.run(tasks)
     said = results(run.stdout)
     assert said["Claim"]["claims"] == []
-    assert "LANGGRAPH_SECRET_KEY" in said["Claim"]["refused"][0]["cause"]
+    assert IN_ENV["secret_key"] in said["Claim"]["refused"][0]["cause"]
     assert "cannot be applied" in said["Claim"]["warnings"][0]
     assert "Supported parameters include" in said["Unknown"]["msg"]
     assert "claim_file" in said["Lacking"]["msg"]
