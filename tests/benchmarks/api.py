@@ -27,7 +27,7 @@ from tests.benchmarks.figures import Figure, by_turns, percentile
 from tests.benchmarks.load import Connection, by_turns_of, rate, request, seconds_of
 from tests.benchmarks.records import MODEL, Desk
 from tests.support.control_plane import ControlPlane, running_control_plane
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 CONNECTIONS = 10
 REQUESTS = 1000  # of one record, in a round; lists are a tenth of it

@@ -17,7 +17,8 @@ import pytest
 from tests.e2e.stack import Stack
 from tests.support.ansible_runs import Controller
 from tests.support.hosts import systemd_hosts
-from tests.support.postgres import PostgresServer, free_port, key_file, postgres_server
+from tests.support.ports import free_port, port_range
+from tests.support.postgres import PostgresServer, key_file, postgres_server
 
 __all__ = ["key_file", "postgres_server"]
 
@@ -82,14 +83,13 @@ def supervisor(
     with tempfile.TemporaryDirectory(prefix="lge-", dir="/tmp") as short:
         options = records(postgres_server, key_file)
         port = free_port()
-        first_port = 23000 + os.getpid() % 90 * 100  # of this run alone, should another be under way
         variables = {
             **shared_variables(options),
             "langgraph_platform": "supervisor",
             "langgraph_hosts": "localhost",
             "langgraph_supervisor_dir": f"{short}/s",
             "langgraph_root": f"{short}/servers",
-            "langgraph_port_range": f"{first_port}-{first_port + 99}",
+            "langgraph_port_range": port_range(100),
             "langgraph_postgres_port": port,
             "langgraph_postgres_password": "postgres-e2e-password",
         }

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess
 
 PREFIX = "LANGGRAPH_CONTROL_PLANE_"

@@ -31,6 +31,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._sources import pack_directory
 from tests.support.control_plane import ControlPlane
 from tests.support.listener import ListenerDaemon
+from tests.support.ports import port_range
 from tests.support.postgres import PostgresServer
 from tests.support.servers import Supervisor, redis_binary
 from tests.support.starts import Start, read_starts
@@ -92,15 +93,13 @@ class Installation:
             daemon.remove()
 
     def _write_inventory(self) -> None:
-        # Of this run alone, should another be under way; five ports for each deployment, below those of clients.
-        first_port = 12000 + os.getpid() % 6 * 1600
         host: dict[str, Any] = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "langgraph_platform": "supervisor",
             "langgraph_root": str(self.root),
             "langgraph_supervisor_dir": str(self.supervisor.directory),
-            "langgraph_port_range": f"{first_port}-{first_port + 1599}",
+            "langgraph_port_range": port_range(1600),  # five for each deployment
             "langgraph_server_drain_timeout": 10,
             "langgraph_server_gate_timeout": 60,
         }

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.selfhosted.langgraph.services.listener import processes
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.service_process import ServiceProcess
 
 

@@ -16,7 +16,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._crypt import generate_key
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
+from tests.support.ports import free_port
 
 PASSWORD = "postgres-test-password"
 _NOBODY = 65534
@@ -59,14 +59,6 @@ def _prefix() -> list[str]:
         *("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--securebits=+no_setuid_fixup"),
         *("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT", "--"),
     ]
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class PostgresServer:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOME = ROOT / "build" / "registry"

@@ -18,13 +18,16 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import ServiceError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services_supervisor import SupervisorServices
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_owner import read_process
 from tests.support.ansible_runs import Controller
-from tests.support.postgres import PostgresServer, free_port
+from tests.support.ports import free_port, listens
+from tests.support.postgres import PostgresServer
 from tests.support.staging import ROOT, WORKSPACE, StageHost, tarball, until
 
 COUNTER = ROOT / "tests/support/graphs/counter"
@@ -66,8 +69,14 @@ class Supervisor:
         # Nothing of the caller's environment but what a program needs; LEAK shows that servers do not get the rest.
         env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LEAK": "from the shell"}
         self.process = subprocess.Popen(command, cwd=directory, env=env, stdout=subprocess.DEVNULL)
-        assert until((directory / "supervisor.sock").exists), "supervisord did not start"
         self.services = SupervisorServices(str(directory))
+        assert until(self._answers), "supervisord did not start"
+
+    def _answers(self) -> bool:
+        """Its socket is there a moment before it listens."""
+        with contextlib.suppress(ServiceError):
+            return self.services.status("none") is not None
+        return False
 
     def stop(self) -> None:
         """End it and all that it runs; hundreds of programs take it too long."""
@@ -95,6 +104,7 @@ class ServerHost(StageHost):
         self.redis_port = free_port()
         options = ["--port", str(self.redis_port), "--save", "", "--bind", "127.0.0.1"]
         self._redis = subprocess.Popen([redis, *options], cwd=base, stdout=subprocess.DEVNULL)
+        assert until(partial(listens, self.redis_port)), "Redis did not start"
         (base / "hosts").write_text("localhost ansible_connection=local\n")
         variables = {
             "ansible_python_interpreter": sys.executable,

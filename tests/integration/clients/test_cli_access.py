@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.integration.clients.conftest import Team
 from tests.support.cli import StockCli
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 
 def test_a_wrong_key(cli: StockCli) -> None:

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.selfhosted.langgraph.services.listener import processes
 from tests.integration.listener.conftest import INVENTORY, Desk, image
 from tests.support.control_plane import ControlPlane
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 STEP = "Wait to be ended"
 TROUBLE = "no answer of use from the control plane; it is asked again and again"

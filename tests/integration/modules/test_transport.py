@@ -40,7 +40,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 )
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_http import HttpRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_open import open_records
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 
 KEY = "lgk-canary-key"
 CHAT = "0b7e6f2e-3d5d-4c55-8b62-8c0f4a3f1a11"

@@ -31,7 +31,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import ServiceError
 from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 from tests.integration.listener.conftest import desk, plane
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.servers import Supervisor
 
 __all__ = ["desk", "plane"]

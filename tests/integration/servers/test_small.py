@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from tests.support.ansible_runs import Controller, Run
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.servers import Supervisor
 from tests.support.staging import ROOT, WORKSPACE, project, tarball, until
 

@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.support.postgres import PostgresServer, free_port
+from tests.support.ports import free_port, listens
+from tests.support.postgres import PostgresServer
 from tests.support.servers import redis_binary
-from tests.support.staging import StageHost
+from tests.support.staging import StageHost, until
 
 First = tuple[str, dict[str, Any], Path]
 PASSWORD = "pw-of-the-role"
@@ -33,10 +33,7 @@ def redis_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     words = [binary, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", ""]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    for _attempt in range(100):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            break
-        time.sleep(0.05)
+    assert until(partial(listens, port))
     yield f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
     process.terminate()
     process.wait()
@@ -158,10 +155,7 @@ def test_port_of_the_deployment_itself(host: StageHost, first: First) -> None:
     port = free_port()
     code = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
     process = subprocess.Popen([str(host.revision(first[0], 1) / "venv" / "bin" / "python"), "-c", code])
-    for _attempt in range(100):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            break
-        time.sleep(0.05)
+    assert until(partial(listens, port))
     found = look(host, first[0], ports=[port])
     process.kill()
     process.wait()
