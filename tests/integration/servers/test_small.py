@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
@@ -12,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from tests.support.ansible_runs import Controller, Run
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.servers import Supervisor
 from tests.support.staging import ROOT, WORKSPACE, project, tarball, until
 
@@ -113,15 +113,14 @@ def test_each_start_is_one_line_that_says_whose_it_is(tmp_path: Path) -> None:
 
 def test_answer_in_flight_ends_before_the_process(tmp_path: Path) -> None:
     api = Process(tmp_path).serving()
-    found: list[tuple[int, str]] = []
-    client = threading.Thread(target=lambda: found.append(ask(api.port, "/sleep/1")))
-    client.start()
-    time.sleep(0.3)
+    client = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
+    client.request("GET", "/sleep/2")
+    assert ask(api.port, "/ok")[0] == 200, "connections are taken in their order"
     api.popen.send_signal(signal.SIGTERM)
-    assert until(lambda: ask(api.port, "/ok")[0] == 0), "the port is closed at once"
+    assert until(lambda: not listens(api.port)), "the port is closed at once"
     assert api.popen.poll() is None
-    client.join(20)
-    assert found == [(200, "awake\n")]
+    answer = client.getresponse()
+    assert (answer.status, answer.read()) == (200, b"awake\n")
     assert api.popen.wait(20) == 0
 
 
