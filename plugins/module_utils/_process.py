@@ -34,7 +34,7 @@ def pid_namespace(proc: str = "/proc") -> str:
 
 
 def start_time(pid: int, proc: str = "/proc") -> int | None:
-    """Clock ticks from boot to the start of a process; None if there is none, or only a zombie."""
+    """Clock ticks from boot to the start of a process; None if there is none, only a zombie, or /proc hides it."""
     stat = read_text(f"{proc}/{pid}/stat")
     # The command's name stands in parentheses and may itself hold blanks and parentheses.
     fields = stat.rpartition(")")[2].split()
@@ -46,14 +46,27 @@ def start_time(pid: int, proc: str = "/proc") -> int | None:
 def is_dead(owner: Mapping[str, Any], proc: str = "/proc") -> bool:
     """True only if it is certain that the owner {host, boot_id, pid, start_time, pid_ns} runs no more.
 
-    Unknown is not dead: another host, another boot, or another process namespace has to wait until the lease runs
-    out.
+    Unknown is not dead: another host, another boot, another process namespace, or a process that /proc hides from us
+    (``hidepid``, a unit with ``ProtectProc``) has to wait until the lease runs out.
     """
     mine = boot_id(proc)
     if not mine or owner.get("boot_id") != mine or owner.get("host") != socket.gethostname():
         return False
     if owner.get("pid_ns") and owner["pid_ns"] != pid_namespace(proc):
         return False
-    if not os.path.isdir(f"{proc}/self") or not isinstance(owner.get("pid"), int):
+    if not os.path.isdir(f"{proc}/self") or not isinstance(owner.get("pid"), int) or owner["pid"] < 1:
         return False
+    if not read_text(f"{proc}/{owner['pid']}/stat"):
+        return not _exists(owner["pid"])
     return start_time(owner["pid"], proc) != owner.get("start_time")
+
+
+def _exists(pid: int) -> bool:
+    """Whether the kernel knows a process of this id, shown by /proc or not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +56,14 @@ def test_what_is_unknown_is_not_dead(changes: dict[str, Any]) -> None:
 
 def test_without_proc_nothing_is_certain(tmp_path: Any) -> None:
     assert not _process.is_dead(owner(os.getpid(), start_time=1), proc=str(tmp_path))
+
+
+def test_a_process_that_proc_hides_is_not_dead_until_it_is_gone(tmp_path: Path) -> None:
+    """As hidepid has it, and systemd's ProtectProc together with PrivateUsers: the listener's unit."""
+    for name in ("self", "sys"):
+        (tmp_path / name).symlink_to(f"/proc/{name}")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        known = owner(child.pid)
+        assert not _process.is_dead(known, str(tmp_path))
+        child.kill()
+    assert _process.is_dead(known, str(tmp_path))
