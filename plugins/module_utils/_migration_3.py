@@ -33,8 +33,9 @@ create index deployments_checked on control_plane.deployments (workspace_id, dri
 create index deployments_checked_of_listener on control_plane.deployments (listener_id, drift_checked_at nulls first)
     where claimable_at is null and active_revision_id is not null and deleted_at is null and listener_id is not null;
 
--- How often it was claimed before it came to an end.
+-- How often it was claimed before it came to an end; how often a deletion was since somebody asked for it.
 alter table control_plane.revisions add column attempts integer not null default 0;
+alter table control_plane.deployments add column delete_attempts integer not null default 0;
 
 create table control_plane.listener_processes (
     id uuid primary key,

@@ -82,6 +82,7 @@ class ClaimDeployment(TypedDict):
     listener_id: str | None
     url: str | None
     skip_dump: bool
+    delete_attempts: int  # claims of this deletion, this one too
     host: str | None  # the host of the inventory that serves it, as it was reported last
     host_group: str | None  # where it shall be served: a group of the inventory
 

@@ -197,6 +197,10 @@ class ClaimRecords(DeploymentRecords):
         by_id = statement(DEPLOYMENT, "where d.id = %s")
         row = self.must(by_id, [deployment_id])
         delete = row["status"] == _model.AWAITING_DELETE
+        if delete and reason == "due" and row["delete_attempts"] >= _model.MAX_ATTEMPTS:
+            if not preview:
+                self._give_deletion_up(row)
+            return None
         stopped = row["progress_revision_id"] is not None and (row["interrupt_requested"] or delete)
         if stopped and not preview:
             # Its holder is gone: what it was asked to do is done here.
@@ -225,6 +229,12 @@ class ClaimRecords(DeploymentRecords):
                 self.move_revision(row, revision, *begin[revision["status"] == _model.AWAITING_BUILD :])
                 self.run("update control_plane.revisions set attempts = attempts + 1 where id = %s", [revision_id])
                 revision["attempts"] += 1
+            if delete:
+                self.run(
+                    "update control_plane.deployments set delete_attempts = delete_attempts + 1 where id = %s",
+                    [row["id"]],
+                )
+                row["delete_attempts"] += 1
         return self._claim(row, revision, claim_id, reason, preview)
 
     def _give_up(self, row: Row, preview: bool) -> bool:
@@ -244,6 +254,12 @@ class ClaimRecords(DeploymentRecords):
             after = {"status": revision["status"], "attempts": revision["attempts"]}
             self.audit("give_up", "revision", str(revision["id"]), title, {"status": before}, after)
         return True
+
+    def _give_deletion_up(self, row: Row) -> None:
+        """Let a deletion fail that was claimed too often."""
+        cause = f"Given up after {row['delete_attempts']} attempts: whoever worked on it was lost each time."
+        self.end_claim(row, fence=True)
+        self.fail_deletion(row, cause, None)
 
     def _lease(self, row: Row, revision_id: Any, action: str, owner: Owner) -> str:
         """Write the claim, and the passwords if there are none yet; keeps the row given in step."""
@@ -315,6 +331,7 @@ class ClaimRecords(DeploymentRecords):
                     "listener_id": text_id(row["listener_id"]),
                     "url": row["url"],
                     "skip_dump": row["skip_dump"],
+                    "delete_attempts": row["delete_attempts"],
                     "host": row["host"],
                     "host_group": row["attributes"].get("k8s_namespace"),
                 },

@@ -302,7 +302,7 @@ class DeploymentRecords(RevisionRecords):
             self.audit("delete", "deployment", str(row["id"]), row["name"], plan.before, after)
             self.run(
                 "update control_plane.deployments set status = 'AWAITING_DELETE', skip_dump = skip_dump or %s, "
-                "delete_failed = false, "
+                "delete_failed = false, delete_attempts = 0, "
                 "delete_cause = null, delete_log_tail = null, due_since = clock_timestamp(), version = version + 1, "
                 "interrupted_by = case when progress_revision_id is not null then coalesce(interrupted_by, %s) end, "
                 "updated_at = clock_timestamp() where id = %s",
@@ -319,6 +319,15 @@ class DeploymentRecords(RevisionRecords):
                 self.notify(str(row["id"]), str(row["listener_id"] or "") or None, "delete")
             shown = self.must(statement(DEPLOYMENT, "where d.id = %s"), [row["id"]])
             return {**deployment_view(shown), "changed": True, "deleted": gone}
+
+    def fail_deletion(self, row: Row, cause: str | None, log_tail: str | None) -> None:
+        """Say why a deletion failed; it is due again when somebody asks for it. Part of the caller's transaction."""
+        self.run(
+            "update control_plane.deployments set delete_failed = true, delete_cause = %s, delete_log_tail = %s, "
+            "updated_at = clock_timestamp() where id = %s",
+            [cause, log_tail, row["id"]],
+        )
+        self.audit("delete_failed", "deployment", str(row["id"]), row["name"], None, {"cause": cause})
 
     def finish_delete(self, row: Row, *, fence: bool) -> None:
         """Make a deployment's record final: name and ports free, its sources gone. Part of the caller's transaction.

@@ -349,12 +349,7 @@ class ReportRecords(ClaimRecords):
             _model.check_deployment_transition(row["name"], row["status"], _model.AWAITING_FINAL_DELETE)
             self.finish_delete(row, fence=False)
             return True
-        self.run(
-            "update control_plane.deployments set delete_failed = true, delete_cause = %s, delete_log_tail = %s, "
-            "updated_at = clock_timestamp() where id = %s",
-            [cause, log_tail, row["id"]],
-        )
-        self.audit("delete_failed", "deployment", str(row["id"]), row["name"], None, {"cause": cause})
+        self.fail_deletion(row, cause, log_tail)
         return True
 
     # -- ports ---------------------------------------------------------------------------------------------------

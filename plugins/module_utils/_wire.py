@@ -289,6 +289,8 @@ def error_from_wire(status: int, json: Any) -> RecordsError | None:
 def _invalid_request(problems: list[Any]) -> RecordsError:
     """The first problem of a request that does not fit the schema. The value that was sent is not repeated."""
     first = problems[0] if problems and isinstance(problems[0], Mapping) else {}
-    place = ".".join(str(word) for word in (first.get("loc") or ())[1:])  # the first one says which part of the request
+    where = first.get("loc")
+    words = where[1:] if isinstance(where, list) else []  # the first one says which part of the request
+    place = ".".join(str(word) for word in words)
     what = str(first.get("msg") or "the request does not fit").rstrip(".")
     return InvalidInput(f"{place or 'The request'} is refused by the control plane: {what}.", field=place or None)

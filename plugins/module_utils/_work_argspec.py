@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._argspec import from_environment, records_spec, spec
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_report import STATUSES
-from ansible_collections.selfhosted.langgraph.plugins.module_utils._work_secrets import ENV_PREFIX
 
 CLAIM = spec(
     records_spec(),
@@ -17,8 +16,8 @@ CLAIM = spec(
         "takeover": {"type": "bool", "default": False},
         "claim_id": {"type": "str"},
         "work_dir": {"type": "path", **from_environment("LANGGRAPH_WORK_DIR")},
-        "secrets_env_prefix": {"type": "str", "default": ENV_PREFIX, "no_log": False},
-        "secrets_directory": {"type": "path", "no_log": False},
+        "secrets_env_prefix": {"type": "str", "no_log": False, **from_environment("LANGGRAPH_SECRETS_ENV_PREFIX")},
+        "secrets_directory": {"type": "path", "no_log": False, **from_environment("LANGGRAPH_SECRETS_DIRECTORY")},
     },
 )
 

@@ -61,7 +61,7 @@ def _report(
             placements = patiently(
                 lambda: context.records.place(claim_id, epoch, params["host_key"], wanted, port_range), context.close
             )
-        answer = _tell(context, claim_id, epoch)
+        answer = _tell(context, claim)
     except StaleClaim:
         remove_claim(params["claim_file"])
         raise
@@ -75,11 +75,14 @@ def _report(
     }
 
 
-def _tell(context: Context, claim_id: str, epoch: int) -> Reported:
+def _tell(context: Context, claim: Mapping[str, Any]) -> Reported:
     """The report, once: one whose answer was lost is known by its claim having ended with this very epoch."""
-    params = context.params
+    params, claim_id, epoch = context.params, claim["claim_id"], claim["epoch"]
     what = {name: params[name] for name in REPORTED}
     status = what.pop("status")
+    deployment = claim["deployment"]
+    if claim["action"] == "apply" and deployment.get("host"):
+        what["host"] = deployment["host"]  # the listener's choice, or what the records know already
     tried = False
 
     def tell() -> Reported:

@@ -84,9 +84,14 @@ def _from_git(context: Context, claim: Mapping[str, Any], revision: Mapping[str,
     finally:
         shutil.rmtree(checkout, ignore_errors=True)
     if not (context.check_mode or claim["preview"]):
-        with open(path, "rb") as stream:
-            context.records.put_source(stream)
-        context.records.report(claim["claim_id"], claim["epoch"], repo_commit_sha=commit, source_sha256=packed.sha256)
+        built: dict[str, Any] = {"repo_commit_sha": commit, "source_sha256": packed.sha256}
+
+        def put() -> None:
+            with open(path, "rb") as stream:
+                context.records.put_source(stream)
+
+        patiently(put, context.close)
+        patiently(lambda: context.records.report(claim["claim_id"], claim["epoch"], **built), context.close)
     return _result(True, path, packed.sha256, commit)
 
 

@@ -73,14 +73,15 @@ options:
     description:
       - How the names of environment variables begin that secrets of a deployment may refer to, as
         O(selfhosted.langgraph.deployment#module:secret_references) with the name V(env).
-      - An empty string means the default.
+      - Read from E(LANGGRAPH_SECRETS_ENV_PREFIX) if it is not set; without both, and when it is empty, it is
+        C(LANGGRAPH_SECRET_).
     type: str
-    default: LANGGRAPH_SECRET_
   secrets_directory:
     description:
       - Directory of the files that secrets of a deployment may refer to, as
         O(selfhosted.langgraph.deployment#module:secret_references) with the name V(file). No file is read without it.
       - A file has at most 64 KiB of text; one line break at its end does not belong to the value.
+      - Read from E(LANGGRAPH_SECRETS_DIRECTORY) if it is not set.
     type: path
 seealso:
   - module: selfhosted.langgraph.work_report

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ def error_of(response: httpx.Response, url: str) -> RecordsError:
     """The error that an answer tells."""
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     status = response.status_code
     known = isinstance(body, dict) and ("code" in body or "detail" in body)
@@ -92,11 +93,29 @@ def read_json(response: httpx.Response, url: str) -> Json:
         raise answers.BadAnswer(f"The control plane at {url} sent {len(response.content)} bytes, which is too much.")
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise answers.BadAnswer(f"What the control plane at {url} sent is no JSON.") from None
     if not isinstance(body, dict):
         raise answers.BadAnswer(f"What the control plane at {url} sent is no object.")
     return body
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """JSON that the control plane takes: what somebody's program printed may hold NULs and halves of characters."""
+    text = json.dumps(body, ensure_ascii=False)
+    if "\\u0000" in text:
+        text = json.dumps(_without_nul(body), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, Mapping):
+        return {key: _without_nul(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(item) for item in value]
+    return value
 
 
 class Api:
@@ -107,7 +126,7 @@ class Api:
         self.listener = settings.listener or None
         #: Seconds that the control plane's clock is ahead of ours, as of the last answer.
         self.clock_ahead = 0.0
-        headers = headers_of(settings)
+        headers = {**headers_of(settings), "Content-Type": "application/json"}
         self._key = headers["X-Api-Key"]
         self._client = httpx.AsyncClient(
             base_url=settings.api_url,
@@ -130,7 +149,7 @@ class Api:
         """One request below /v2/work."""
         try:
             response = await self._client.post(
-                f"/v2/work/{what}", json=dict(body), timeout=httpx.Timeout(timeout, connect=10.0)
+                f"/v2/work/{what}", content=_encoded(body), timeout=httpx.Timeout(timeout, connect=10.0)
             )
         except (httpx.HTTPError, OSError) as error:
             raise failure_of(error, self.url) from None

@@ -22,6 +22,7 @@ from ansible_collections.selfhosted.langgraph.services.common.systemd import not
 from ansible_collections.selfhosted.langgraph.services.listener import identity, leases, runs
 from ansible_collections.selfhosted.langgraph.services.listener.api import Api
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
+from ansible_collections.selfhosted.langgraph.services.listener.bell import Bell
 from ansible_collections.selfhosted.langgraph.services.listener.contact import Contact
 from ansible_collections.selfhosted.langgraph.services.listener.drift import Drift
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Endpoint, Figures
@@ -54,6 +55,7 @@ class Daemon:
         self.pool = runs.Executor(max_workers=260, thread_name_prefix="run")
         self.tools = Tools(settings, Api(settings), self.leases, self.inventory, self.pool, self.owner, self._load)
         self.works: dict[str, Work] = {}
+        self._promised = 0  # places of repairs whose claim is asked for
         self.listener: dict[str, Any] = {}
         #: Whether it ends because a part of it failed in a way that nobody foresaw.
         self.failed = False
@@ -65,7 +67,8 @@ class Daemon:
         self._served: list[dict[str, Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reloading = asyncio.Lock()
-        self._freed, self._beat, self._stopping = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._freed = Bell()
+        self._beat, self._stopping = asyncio.Event(), asyncio.Event()
         self._poll: asyncio.Task[None] | None = None
         self._observing: asyncio.Task[None] | None = None
         self._observer: Observing | None = None
@@ -125,12 +128,12 @@ class Daemon:
             if work.action == "check":
                 self._spawn(asyncio.to_thread(work.hand_back))
         deadline = time.monotonic() + self.settings.shutdown_timeout
-        while self.works and time.monotonic() < deadline:
-            await self._wait(self._freed, min(1.0, max(0.05, deadline - time.monotonic())))
+        while (self.works or self._promised) and time.monotonic() < deadline:
+            await self._freed.wait(min(1.0, max(0.05, deadline - time.monotonic())))
             notify(f"EXTEND_TIMEOUT_USEC={30_000_000}")
         await asyncio.gather(*(asyncio.to_thread(work.hand_back) for work in list(self.works.values())))
         while self.works:
-            await self._wait(self._freed, 1.0)
+            await self._freed.wait(1.0)
         with contextlib.suppress(RecordsError):
             await self.tools.api.heartbeat({**self._process(), "stopping": True})
         self.leases.stop()
@@ -204,8 +207,8 @@ class Daemon:
 
     @property
     def _busy(self) -> int:
-        """Runs that take a place; a check takes none, so that it holds up no work."""
-        return sum(work.action != "check" for work in self.works.values())
+        """Places that are taken; a check takes none, so that it holds up no work."""
+        return self._promised + sum(work.action != "check" for work in self.works.values())
 
     async def _polling(self) -> None:
         pause = Backoff()
@@ -213,7 +216,7 @@ class Daemon:
         dead: list[Mapping[str, Any]] = []
         while not self._stopping.is_set():
             while self._busy >= self.settings.capacity:
-                await self._wait(self._freed, 5.0)
+                await self._freed.wait(5.0)
             asked_at = None if wait else leases.now()
             try:
                 answer = await self.tools.api.claim(self.owner, wait=wait, dead=dead)
@@ -241,27 +244,42 @@ class Daemon:
             if not work.public["deployment"].get("host"):
                 await self._look()
             outcome = await work.do()
+            if work.leaves_something:
+                self._spawn(self.repair(work.public["deployment"]["id"], "a roll-out was ended in the middle"))
         finally:
             del self.works[work.claim_id]
             self.figures.add("work_total", action=work.action, outcome=outcome.replace(" ", "_"))
-            self._freed.set()
+            self._freed.ring()
             self._beat.set()
         return outcome
 
     async def repair(self, deployment_id: str, reason: str) -> bool:
-        """Apply a deployment again, due or not; False when somebody else is at it or it was not brought about."""
+        """Apply a deployment again, due or not; False when somebody else is at it or it was not brought about.
+
+        Work that has begun goes on when whoever waits for it is cancelled.
+        """
         while self._busy >= self.settings.capacity:
-            await self._wait(self._freed, 5.0)
+            await self._freed.wait(5.0)
         if self._stopping.is_set():
             return False
-        asked_at = leases.now()
+        self._promised += 1
+        tasks = await asyncio.shield(self._spawn(self._claim_repair(deployment_id, reason)))
+        if tasks:
+            await asyncio.wait(tasks)
+        return bool(tasks) and all(task.result() == "done" for task in tasks)
+
+    async def _claim_repair(self, deployment_id: str, reason: str) -> list[asyncio.Task[Outcome]]:
+        """Begin it in the place that was promised; nothing when it cannot be claimed."""
         try:
+            asked_at = leases.now()
             answer = await self.tools.api.claim(self.owner, deployments=[deployment_id], limit=None)
+            return [self._begin(claim, asked_at, reason) for claim in answer.claims]
         except RecordsError as error:
             LOGGER.info("no repair now", extra={"fields": {"deployment_id": deployment_id, "cause": str(error)}})
-            return False
-        tasks = [self._begin(claim, asked_at, reason) for claim in answer.claims]
-        return bool(tasks) and all(outcome == "done" for outcome in await asyncio.gather(*tasks))
+            return []
+        finally:
+            self._promised -= 1
+            self._freed.ring()
 
     async def _check(self, interval: float) -> tuple[str, Outcome] | None:
         """Look whether a deployment is as its record says; None when none is due, or there is something else to do."""
@@ -342,11 +360,12 @@ class Daemon:
             await asyncio.to_thread(self._sweep)
 
     async def _ticking(self) -> None:
-        """Prove to systemd, and to whoever asks, that the loop turns."""
+        """Prove to systemd, and to whoever asks, that the loop turns and that leases are kept."""
         every = min(5.0, (watchdog_seconds() or 20.0) / 3)
         while True:
-            self._ticked = time.monotonic()
-            notify("WATCHDOG=1")
+            if self.leases.alive or self._stopping.is_set():
+                self._ticked = time.monotonic()
+                notify("WATCHDOG=1")
             await asyncio.sleep(every)
 
     def _heard(self) -> None:

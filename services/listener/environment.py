@@ -22,6 +22,10 @@ def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
         name: value for name, value in os.environ.items() if name not in _OWN and not name.startswith("ANSIBLE_")
     }
     kept = {name: value for name, value in os.environ.items() if name.startswith("ANSIBLE_VAULT_")}
+    secrets = {
+        "LANGGRAPH_SECRETS_ENV_PREFIX": settings.secrets_env_prefix,
+        "LANGGRAPH_SECRETS_DIRECTORY": settings.secrets_directory,
+    }
     found = [str(COLLECTION.parent.parent.parent)] if COLLECTION.parent.parent.name == "ansible_collections" else []
     return {
         **inherited,
@@ -36,5 +40,6 @@ def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "true",
         # Half an inventory is worse than none: deployments would seem to have lost their hosts.
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+        **{name: value for name, value in secrets.items() if value},
         **settings.environment,
     }

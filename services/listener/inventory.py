@@ -110,6 +110,13 @@ class Inventory:
 
         InvalidInput names what the inventory lacks.
         """
+        if current is not None:
+            if not self.known(current) or _NOT_IN_A_PATTERN & set(current):
+                raise InvalidInput(
+                    f"Deployment {deployment} is on host {current}, which the listener's inventory lacks; add it there "
+                    "again, or delete the deployment with force if the host is gone."
+                )
+            return current
         if not self.has(group):
             raise InvalidInput(
                 f"Deployment {deployment} wants the host group {group}, which the listener's inventory lacks; add the "
@@ -121,11 +128,4 @@ class Inventory:
                 f"Deployment {deployment} wants the host group {group}, which has no host in the listener's inventory; "
                 "add one."
             )
-        if current is not None:
-            if not self.known(current) or _NOT_IN_A_PATTERN & set(current):
-                raise InvalidInput(
-                    f"Deployment {deployment} is on host {current}, which the listener's inventory lacks; add it there "
-                    "again, or delete the deployment with force if the host is gone."
-                )
-            return current
         return min(members, key=lambda name: (load.get(name, 0), members.index(name)))

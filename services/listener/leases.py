@@ -57,7 +57,11 @@ class Lease:
             if self.lost:
                 return
             self.lost = why
-        threading.Thread(target=self.on_lost, args=(why,), name="lost claim", daemon=True).start()
+        thread = threading.Thread(target=self.on_lost, args=(why,), name="lost claim", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no room for another one
+            self.on_lost(why)
 
 
 class Leases:
@@ -79,6 +83,11 @@ class Leases:
         """Begin."""
         for thread in self._threads:
             thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether both threads go on; without them a run could outlive its lease."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """End both threads; leases that are left run out."""
@@ -159,6 +168,10 @@ class Leases:
             return False
         except RecordsError as error:
             LOGGER.error("a claim was not renewed", extra={"fields": {"claim_id": lease.claim_id, "cause": str(error)}})
+        except Exception:  # whatever one answer does, the other leases are renewed
+            LOGGER.exception(
+                "a renewal failed in a way that nobody foresaw", extra={"fields": {"claim_id": lease.claim_id}}
+            )
         lease.renew_at = now() + _AGAIN
         return True
 
@@ -185,4 +198,7 @@ class Leases:
             limit = now() + self._settings.lease_margin
             for lease in self.held():
                 if not lease.lost and lease.until <= limit:
-                    lease.lose("The control plane could not be reached, and the lease is about to end.")
+                    try:
+                        lease.lose("The control plane could not be reached, and the lease is about to end.")
+                    except Exception:  # the next lease may be about to end, too
+                        LOGGER.exception("a run whose lease ends could not be ended")

@@ -35,6 +35,7 @@ LOGGER = logging.getLogger("listener.work")
 _OWN_LINES = 1_000_000_000  # where our numbers of log lines begin: those of the playbook's callback count from 1
 _RETRY_SECONDS = 5.0  # before the second attempt; doubled with each
 _MOST_RETRY = 300.0
+_REPORT_SECONDS = 300.0  # for a last report, while the lease is renewed
 
 #: How a piece of work ended.
 Outcome = Literal["done", "failed", "retry", "lost", "handed back", "in sync", "drifted"]
@@ -68,6 +69,8 @@ class Work:
         self.since = datetime.now(UTC).isoformat(timespec="seconds")
         self.host = ""
         self._lines = _OWN_LINES
+        #: Whether its run was ended between two steps, and nobody begins it again.
+        self.cut_off = False
         self._written = False
         directory = tools.settings.runs / f"{self.claim_id[:8]}-{self.epoch}"
         self.run = Run(tools.settings, directory, self.claim_id, tools.owner)
@@ -97,6 +100,12 @@ class Work:
             "step": self.run.told.step[:200],
             "since": self.since,
         }
+
+    @property
+    def leaves_something(self) -> bool:
+        """Whether a candidate may be left beside what serves: what serves has to be applied once more."""
+        serves = self.public["deployment"].get("active_revision_number") is not None
+        return self.cut_off and serves and (self.action, self.public["reason"]) == ("apply", "due")
 
     def _fields(self, **more: Any) -> dict[str, Any]:
         return {
@@ -144,9 +153,9 @@ class Work:
 
     @property
     def attempt(self) -> int:
-        """Which attempt at this revision this is, from 1."""
-        revision = self.public["revision"] or {}
-        attempts = revision.get("attempts")
+        """Which attempt at this revision, or at this deletion, this is, from 1."""
+        deployment, revision = self.public["deployment"], self.public["revision"] or {}
+        attempts = deployment.get("delete_attempts") if self.action == "delete" else revision.get("attempts")
         return attempts if isinstance(attempts, int) and attempts > 0 else 1
 
     async def _do(self) -> Outcome:
@@ -154,6 +163,8 @@ class Work:
         try:
             self.host = self._choose_host()
         except InvalidInput as error:
+            if self.action == "delete" and self._nowhere():
+                return "done" if await self._report(status="DELETED", release=True) else "lost"
             return await self._give_up(str(error))
         try:
             self.run.prepare()
@@ -188,7 +199,21 @@ class Work:
         deployment = self.public["deployment"]
         group = str(deployment.get("host_group") or DEFAULT_GROUP)
         current = deployment.get("host")
+        if (
+            self.action == "delete"
+            and not current
+            and not self._nowhere()
+            and len(self.tools.inventory.hosts(group)) > 1
+        ):
+            raise InvalidInput(
+                f"The records do not say on which host of the group {group} deployment {self.name} is. Delete it by "
+                "hand: playbook apply with langgraph_hosts (that host) and langgraph_deployments (this one)."
+            )
         return self.tools.inventory.choose(group, str(current) if current else None, self.tools.load(), self.name)
+
+    def _nowhere(self) -> bool:
+        """Whether the records know of no host that has anything of it."""
+        return not self.public["deployment"].get("host") and not self.public.get("placements")
 
     def _write_claim(self) -> None:
         settings = self.tools.settings
@@ -200,7 +225,9 @@ class Work:
             "workspace": settings.workspace or None,
             "actor": None,
         }
-        shown = {"action": "apply", "preview": True} if self.action == "check" else {}
+        shown: dict[str, Any] = {"deployment": {**self.public["deployment"], "host": self.host}}
+        if self.action == "check":
+            shown |= {"action": "apply", "preview": True}
         claim = cast("Claim", {"public": {**self.claim["public"], **shown}, "private": self.claim["private"]})
         write_claim(str(self.run.work_dir), claim, connection, self.tools.owner)
 
@@ -219,9 +246,12 @@ class Work:
             await self._report(release=True)
             return "handed back"
         if result.ended.startswith("deadline"):
+            self.cut_off = True
             return await self._give_up(f"{result.ended.partition(': ')[2]}{step} and was ended.", result)
         if result.rc is None or result.rc in (137, 143):
-            return await self._again(f"ansible-playbook was killed{step}.", result)
+            outcome = await self._again(f"ansible-playbook was killed{step}.", result)
+            self.cut_off = outcome == "failed"
+            return outcome
         if result.told.code in ("records_unavailable", "unauthenticated"):
             return await self._again(f"The control plane gave no answer of use{step}: {result.told.message}", result)
         if result.told.code == "stale_claim":
@@ -306,8 +336,8 @@ class Work:
 
     async def _report(self, **what: Any) -> bool:
         """A last report, tried until the lease is about to end; whether it arrived."""
-        pause = Backoff(0.5, 5.0)
-        while not self.lease.lost:
+        pause, end = Backoff(0.5, 5.0), time.monotonic() + _REPORT_SECONDS
+        while not self.lease.lost and time.monotonic() < end:
             try:
                 await self.tools.api.report(self.claim_id, self.epoch, **what)
                 return True
@@ -318,7 +348,16 @@ class Work:
                 await asyncio.sleep(pause.next())
             except RecordsError as error:
                 LOGGER.error("a report was refused", extra=self._fields(cause=str(error)))
-                return False
+                least: dict[str, Any] = {
+                    name: what[name] for name in ("status", "retry_after", "release") if name in what
+                }
+                if least.get("status"):
+                    least["cause"] = (
+                        "What is to be said of it was refused by the control plane; see the listener's log."
+                    )
+                if least == what:
+                    return False
+                what = least  # the end of it, without its words
         return False
 
     async def _tell_host(self) -> None:

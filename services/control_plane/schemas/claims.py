@@ -29,6 +29,7 @@ class ClaimedDeployment(Answer):
     listener_id: UUID | None
     url: str | None
     skip_dump: bool
+    delete_attempts: int
     host: str | None
     host_group: str | None
 

@@ -79,7 +79,8 @@ class Desk:
 
     def create(self, name: str, **source_config: Any) -> dict[str, Any]:
         """A deployment of an image that nobody looks at."""
-        body = image(name, listener_id=self.listener["id"], **source_config)
+        references = source_config.pop("secret_references", [])
+        body = {**image(name, listener_id=self.listener["id"], **source_config), "secret_references": references}
         made: dict[str, Any] = self.http.post("/v2/deployments", json=body).raise_for_status().json()
         return made
 

@@ -205,6 +205,10 @@ def test_what_the_inventory_lacks_is_named_and_others_go_on(desk: Desk) -> None:
     assert unreachable["status"] == "BUILD_FAILED"
     assert "127.0.0.1 port 1" in unreachable["cause"]
     assert desk.final(made["four"])["status"] == "DEPLOYED"
+    # What was never anywhere is deleted without a place for it.
+    gone = f"/v2/deployments/{made['two']['id']}"
+    desk.http.delete(gone).raise_for_status()
+    daemon.until(lambda: desk.http.get(gone).status_code == 404)
     # The inventory is mended and read again.
     desk.inventory.write_text(INVENTORY.replace("empty:", "lacking: {hosts: {localhost: {}}}\n    empty:"))
     daemon.send(signal.SIGHUP)

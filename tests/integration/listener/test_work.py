@@ -113,6 +113,26 @@ def test_secrets_are_in_files_of_their_own_while_they_are_needed(desk: Desk) -> 
     assert holding(daemon.home, CANARY) == []
 
 
+def test_references_lead_where_the_settings_say(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("of-the-file")
+    settings = {
+        "secrets_directory": str(tmp_path),
+        "secrets_env_prefix": "RACK_",
+        "environment": {"RACK_TOKEN": "of-the-variable", "LANGGRAPH_SECRET_X": "x"},
+    }
+    daemon = desk.daemon(**settings).start()
+    keys = {"file": "token", "env": "RACK_TOKEN"}
+    for kind, key in keys.items():
+        references = [{"name": "TOKEN", "secret_name": kind, "secret_key": key}]
+        assert desk.final(desk.create(f"by-{kind}", secret_references=references))["status"] == "DEPLOYED"
+    references = [{"name": "TOKEN", "secret_name": "env", "secret_key": "LANGGRAPH_SECRET_X"}]
+    refused = desk.final(desk.create("other", secret_references=references))
+    assert "only those whose names begin with RACK_ are allowed" in refused["cause"]
+    references = [{"name": "TOKEN", "secret_name": "file", "secret_key": "token"}]
+    desk.create("hangs", secret_references=references)
+    daemon.until(lambda: holding(daemon.home, b"of-the-file"))
+
+
 def holding(directory: Path, value: bytes) -> list[Path]:
     """The files below a directory that have this in them."""
     return [path for path in directory.rglob("*") if path.is_file() and value in path.read_bytes()]

@@ -146,6 +146,30 @@ def test_what_is_queued_behind_a_failure_does_not_wait(records: Records) -> None
     assert claim(records)["public"]["revision"]["number"] == 2
 
 
+def test_a_deletion_that_is_lost_each_time_is_given_up(records: Records, backstage: Backstage) -> None:
+    create(records)
+    deploy(records)
+    records.delete_deployment("chat")
+    for attempt in range(1, _model.MAX_ATTEMPTS + 1):
+        claimed = claim(records)
+        assert (claimed["public"]["action"], claimed["public"]["deployment"]["delete_attempts"]) == ("delete", attempt)
+        backstage.lapse("chat")
+    assert records.claim(owner=OTHER, preview=True) == []
+    assert records.claim(owner=OTHER) == []
+    with pytest.raises(StaleClaim):
+        records.report(*key_of(claimed), "DELETED", release=True)
+    shown = records.deployment("chat")
+    assert shown is not None
+    assert "Given up after 8 attempts" in shown["cause"]
+    # Whoever wants it once more says so, or does it by hand.
+    assert claim(records, "chat", preview=True)["public"]["action"] == "delete"
+    records.delete_deployment("chat")
+    claimed = claim(records)
+    assert claimed["public"]["deployment"]["delete_attempts"] == 1
+    records.report(*key_of(claimed), "DELETED", release=True)
+    assert records.deployment("chat") is None
+
+
 def test_a_delete_waits_as_well(records: Records) -> None:
     create(records)
     deploy(records)

@@ -22,7 +22,7 @@ import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
 from ansible_collections.selfhosted.langgraph.services.listener import launch, processes, runs
-from ansible_collections.selfhosted.langgraph.services.listener.api import Api
+from ansible_collections.selfhosted.langgraph.services.listener.api import Api, _encoded
 from ansible_collections.selfhosted.langgraph.services.listener.backoff import Backoff
 from ansible_collections.selfhosted.langgraph.services.listener.endpoint import Figures
 from ansible_collections.selfhosted.langgraph.services.listener.identity import is_gone, own
@@ -43,6 +43,7 @@ INVENTORY = Inventory(
 def test_a_deployment_stays_where_it_is_else_goes_where_the_fewest_are() -> None:
     choose = INVENTORY.choose
     assert choose("langgraph_servers", "b", {"b": 9}, "chat") == "b"
+    assert choose("renamed", "b", {"b": 9}, "chat") == "b"
     assert choose("langgraph_servers", None, {"a": 2, "b": 1}, "chat") == "c"
     assert choose("langgraph_servers", None, {}, "chat") == "a"
 
@@ -253,6 +254,39 @@ def test_a_lease_that_nobody_renews_is_lost_before_its_end_and_once(tmp_path: Pa
         assert leases.held() == []
     finally:
         leases.stop()
+
+
+def test_an_answer_that_nobody_foresaw_ends_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    leases = Leases(parse({**LEAST, "state_dir": str(tmp_path), "lease_margin": 15}))
+    said: list[str] = []
+
+    def ask(_body: Any) -> Any:
+        raise TypeError("nobody foresaw this")
+
+    monkeypatch.setattr(leases, "_ask", ask)
+    leases.start()
+    leases.hold("first", 1, 60.0, None, print)
+    wait_until(lambda: "nobody foresaw" in caplog.text)
+    leases.hold("second", 1, 15.5, None, said.append)
+    wait_until(lambda: said)
+    assert leases.alive
+    leases.stop()
+    wait_until(lambda: not leases.alive)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "half \ud83d", "\\u0000 in words", "naïve \U0001f600", "\x00"])
+def test_whatever_a_program_printed_can_be_sent(text: str) -> None:
+    body = {"entries": [{"message": text}], "health": {"message": text}, "epoch": 3, "none": None}
+    sent = json.loads(_encoded(body).decode())
+    assert sent == json.loads(_encoded(sent).decode())
+    shown = sent["entries"][0]["message"]
+    assert shown == sent["health"]["message"]
+    assert "\x00" not in shown
+    assert len(shown) == len(text)
+    if text.isprintable():
+        assert shown == text
 
 
 def test_a_claim_of_a_long_poll_counts_from_its_arrival_and_is_renewed_at_once(tmp_path: Path) -> None:

@@ -58,9 +58,11 @@ class Records:
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.reported = 0
+        self.options: dict[str, Any] = {}
 
     def report(self, *args: Any, **options: Any) -> Any:
         self.reported += 1
+        self.options = options
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -70,12 +72,19 @@ class Records:
 GOOD = {"revision": {"status": "DEPLOYED"}, "interrupt_requested": False, "changed": True}
 
 
-def report(tmp_path: Path, records: Records, **options: Any) -> Any:
+def report(tmp_path: Path, records: Records, host: str | None = None, action: str = "apply", **options: Any) -> Any:
     """The module with these records; the claim is of epoch 3."""
     folder = tmp_path / "chat-1"
     folder.mkdir()
     file = folder / "claim.json"
-    claim = {"claim_id": "c", "epoch": 3, "deployment": {"name": "chat"}, "connection": {}, "preview": False}
+    claim = {
+        "claim_id": "c",
+        "action": action,
+        "epoch": 3,
+        "deployment": {"name": "chat", "host": host},
+        "connection": {},
+        "preview": False,
+    }
     file.write_text(json.dumps(claim))
     names = dict.fromkeys((*_work_report.REPORTED, "host_key", "fixed_ports"))
     params = {**names, "claim_file": str(file), "queue_count": 1, "port_range": "1-2", "release": True, **options}
@@ -95,6 +104,14 @@ def test_a_report_arrives_once_the_records_are_back(tmp_path: Path) -> None:
     records = Records(AWAY, AWAY, GOOD)
     assert report(tmp_path, records, status="DEPLOYED")["revision_status"] == "DEPLOYED"
     assert records.reported == 3
+
+
+@pytest.mark.parametrize(("action", "told"), [("apply", "web"), ("delete", None)])
+def test_each_report_says_where_it_is(tmp_path: Path, action: str, told: str | None) -> None:
+    """Who made the claim chose the host: should its own word not arrive, the playbook's does."""
+    records = Records(GOOD)
+    report(tmp_path, records, host="web", action=action)
+    assert records.options.get("host") == told
 
 
 def test_a_release_whose_answer_was_lost_is_known_by_its_epoch(tmp_path: Path) -> None:
