@@ -18,7 +18,7 @@ from .output import LINE_LIMIT, Bucket, clocks, cut, dropped
 
 CHUNK = 256 * 1024
 AT_ONCE = 32 * 1024 * 1024  # bytes of one file that are read before others have their turn
-BACKLOG = 64 * 1024  # of a log that nobody has read before
+BACKLOG = 512 * 1024  # of a log that this listener has not read before: what is kept already is kept once
 FIRST = 1024
 ROTATED = 20
 LAST_LINES, LAST_BYTES = 20, 16 * 1024  # of what was dropped: the last words of a process are worth more than others

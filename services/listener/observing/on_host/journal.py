@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Sequence  # noqa: UP035 - Python 3.9
 
 from .output import LINE_LIMIT, Bucket, cut, dropped
 
-BACKLOG = 500  # lines of journals that nobody has read before
+BACKLOG = 5000  # lines of journals that this listener has not read before: what is kept already is kept once
 LONGEST_ENTRY = 1024 * 1024
 LEVELS = ("CRITICAL", "CRITICAL", "CRITICAL", "ERROR", "WARNING", "INFO", "INFO", "DEBUG")
 
