@@ -114,15 +114,21 @@ class Releases:
             os.sync()
             os.rename(target, venv)
 
-    def link(self, name: str, venv: Path | None) -> None:
-        """Give a release its environment."""
+    def link(self, name: str, venv: Path | None) -> str:
+        """Give a release its environment; the one that it had, which still runs until the service is restarted."""
+        link = self.release(name) / "venv"
+        former = os.path.realpath(link)
         if venv is None:
-            (self.release(name) / "venv").unlink(missing_ok=True)
+            link.unlink(missing_ok=True)
         else:
-            _point(self.release(name) / "venv", _relative(venv))
+            _point(link, _relative(venv))
+        return former
 
-    def choose(self, name: str, keep: int) -> list[str]:
-        """Let ``current`` lead to the release. ``keep`` older ones stay, those used last; gives what was removed."""
+    def choose(self, name: str, keep: int, former: str) -> list[str]:
+        """Let ``current`` lead to the release. ``keep`` older ones stay, those used last; gives what was removed.
+
+        The environment ``former`` stays too. It goes with the next change, if no release has it then.
+        """
         _point(self.current, f"releases/{name}")
         os.utime(self.release(name))
         found = [path for path in self.releases.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -130,7 +136,7 @@ class Releases:
         outdated = older[: len(older) - keep] if keep < len(older) else []
         for path in outdated:
             shutil.rmtree(path)
-        needed = {os.path.realpath(path / "venv") for path in found if path not in outdated}
+        needed = {former, *(os.path.realpath(path / "venv") for path in found if path not in outdated)}
         unused = [path for path in self.venvs.iterdir() if os.path.realpath(path) not in needed]
         for path in unused:
             shutil.rmtree(path)
@@ -202,8 +208,8 @@ def bring(releases: Releases, params: c.Mapping[str, t.Any], check: bool) -> dic
             if venv is not None and not venv.is_dir():
                 lock = release / LOCKS / f"{params['service']}.txt"
                 releases.add_venv(venv, lock, params["uv"], params["venv_python"], params["uv_env"] or {})
-            releases.link(name, venv)
-            removed = releases.choose(name, params["keep"])
+            former = releases.link(name, venv)
+            removed = releases.choose(name, params["keep"], former)
     return {
         "changed": bool(actions),
         "actions": actions,

@@ -163,6 +163,24 @@ def test_older_releases_are_kept_to_go_back(collection: Path, tmp_path: Path) ->
     assert (back["release"], back["actions"]) == (names[1], [f"let current lead to {names[1]}"])
 
 
+def test_the_environment_that_runs_stays_until_the_next_change(collection: Path, tmp_path: Path) -> None:
+    home, uv = tmp_path / "home", tmp_path / "uv"
+    uv.write_text('#!/bin/sh\nfor last; do :; done\n[ "$1" != venv ] || mkdir -p "$last/bin"\n')
+    uv.chmod(0o755)
+    made = []
+    for number in range(3):
+        interpreter = tmp_path / f"python{number}"
+        interpreter.write_text(f"#!/bin/sh\necho 3 11 cpython-311 /opt/python{number}\n")
+        interpreter.chmod(0o755)
+        release = pack(collection, "control_plane")
+        (tmp_path / "archive.tar.gz").write_bytes(release.archive)
+        wanted = {**options(release, tmp_path / "archive.tar.gz"), "python": None, "uv": str(uv)}
+        done = bring(Releases(home), {**wanted, "venv_python": str(interpreter)}, check=False)
+        made.append(Path(done["python"]).parent.parent)
+    assert done["removed"] == [str(made[0])]
+    assert sorted((home / "venvs").iterdir()) == sorted(made[1:])
+
+
 def test_drafts_of_killed_runs_go_away(collection: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     draft = home / "releases" / ".draft-abc"
