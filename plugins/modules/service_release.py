@@ -39,7 +39,7 @@ options:
     description: The program uv on the host. Needed without O(python).
     type: path
   uv_env:
-    description: Further environment of uv, such as C(UV_DEFAULT_INDEX) or C(HTTPS_PROXY).
+    description: Further environment of uv, such as C(UV_DEFAULT_INDEX) or C(HTTPS_PROXY). Is not shown.
     type: dict
   keep:
     description: How many releases of before are kept, at least 1.
@@ -112,6 +112,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._children import signals_as_errors
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_module import (
+    keep_quiet,
+    masked,
+    shown_invocation,
+)
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._releases import Releases, bring
 
 
@@ -124,7 +129,7 @@ def main() -> None:
             "python": {"type": "path"},
             "venv_python": {"type": "path", "default": "/usr/bin/python3"},
             "uv": {"type": "path"},
-            "uv_env": {"type": "dict"},
+            "uv_env": {"type": "dict", "no_log": True},
             "keep": {"type": "int", "default": 3},
             "name": {"type": "str"},
             "lock_sha256": {"type": "str", "no_log": False},
@@ -133,6 +138,7 @@ def main() -> None:
         required_one_of=[("python", "uv")],
         supports_check_mode=True,
     )
+    keep_quiet(module)
     os.umask(0o022)
     try:
         if not module.params["name"]:
@@ -144,9 +150,10 @@ def main() -> None:
         with signals_as_errors("Installing the release"):
             result = bring(Releases(Path(module.params["dir"])), module.params, module.check_mode)
     except HostError as error:
-        module.fail_json(**error.result())
+        values = (module.params["uv_env"] or {}).values()
+        module.fail_json(**masked(error.result(), values), invocation=shown_invocation(module))
     result["diff"] = {"before": "", "after": "".join(f"{action}\n" for action in result.get("actions", []))}
-    module.exit_json(**result)
+    module.exit_json(**result, invocation=shown_invocation(module))
 
 
 if __name__ == "__main__":

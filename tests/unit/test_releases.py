@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._host_errors import HostError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._releases import Releases, bring
+from ansible_collections.selfhosted.langgraph.plugins.modules import service_release
 from ansible_collections.selfhosted.langgraph.plugins.plugin_utils._collection import Release, pack
 
 COLLECTION = "ansible_collections/selfhosted/langgraph"
@@ -202,3 +204,25 @@ def test_an_interpreter_that_is_none(collection: Path, tmp_path: Path) -> None:
     wanted = {**options(pack(collection, "control_plane"), None), "python": None, "venv_python": "/bin/echo"}
     with pytest.raises(HostError, match="/bin/echo is no Python that works"):
         bring(Releases(tmp_path / "home"), wanted, check=True)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_environment_of_uv_is_not_shown(
+    collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: bool
+) -> None:
+    release = pack(collection, "control_plane")
+    uv = tmp_path / "uv"
+    uv.write_text('#!/bin/sh\necho "no answer of $UV_DEFAULT_INDEX"\nexit 2\n')
+    uv.chmod(0o755)
+    archive = tmp_path / "archive.tar.gz"
+    archive.write_bytes(release.archive)
+    wanted = {**options(release, archive), "dir": str(tmp_path / "home"), "uv": str(uv)}
+    wanted.update(python=None if fails else sys.executable)
+    wanted.update(uv_env={"UV_DEFAULT_INDEX": "https://me:word@index.test", "UV_NO_CACHE": "1"})
+    with patch_module_args(wanted), pytest.raises(SystemExit):
+        service_release.main()
+    said = capsys.readouterr().out
+    assert "me:word" not in said
+    result = json.loads(said)
+    assert result.get("failed", False) is fails
+    assert fails or result["release"] == release.name
