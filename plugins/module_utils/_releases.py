@@ -210,11 +210,13 @@ def bring(releases: Releases, params: c.Mapping[str, t.Any], check: bool) -> dic
                 releases.add_venv(venv, lock, params["uv"], params["venv_python"], params["uv_env"] or {})
             former = releases.link(name, venv)
             removed = releases.choose(name, params["keep"], former)
+    python = given or str(t.cast(Path, venv) / "bin" / "python")
     return {
         "changed": bool(actions),
         "actions": actions,
         "release": name,
         "directory": str(release),
-        "python": given or str(t.cast(Path, venv) / "bin" / "python"),
+        "python": python,
+        "interpreter": os.path.realpath(python if os.path.exists(python) else params["venv_python"]),
         "removed": removed,
     }

@@ -91,6 +91,11 @@ python:
   returned: success
   type: str
   sample: /opt/langgraph-control-plane/venvs/9f8e7d6c5b4a/bin/python
+interpreter:
+  description: Where that one really lies, without links. What it needs besides is beside it.
+  returned: success
+  type: str
+  sample: /usr/bin/python3.11
 actions:
   description: What was done, or would be in check mode.
   returned: success

@@ -143,6 +143,7 @@ def test_installed_once(collection: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     preview = bring(Releases(home), options(pack(collection, "control_plane"), None), check=True)
     assert preview["changed"]
+    assert preview["interpreter"] == os.path.realpath(sys.executable)
     assert not home.exists()
     assert bring(Releases(home), options(pack(collection, "control_plane"), None), check=False)["needs_archive"]
     done = install(home, collection)
