@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 import uuid
@@ -158,6 +159,7 @@ class Daemon:
             await self.inventory.load(wanted)
         except RecordsError as error:
             LOGGER.error("the settings were not taken", extra={"fields": {"cause": str(error)}})
+            _forget_what_was_read()
             notify("READY=1")
             return
         fixed = [name for name in FIXED if getattr(wanted, name) != getattr(self.settings, name)]
@@ -415,6 +417,14 @@ class Daemon:
             "clock_ahead_seconds": self.tools.api.clock_ahead,
         }
         return self.figures.text(gauges)
+
+
+def _forget_what_was_read() -> None:
+    """The unit writes down which settings it was told to read: these it does not have."""
+    directory = os.environ.get("RUNTIME_DIRECTORY")
+    if directory:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(directory, "settings"))
 
 
 def _figures() -> Figures:

@@ -218,12 +218,15 @@ def test_what_the_inventory_lacks_is_named_and_others_go_on(desk: Desk) -> None:
     assert desk.final(made["one"])["status"] == "DEPLOYED"
 
 
-def test_a_reload_with_a_mistake_keeps_what_was(desk: Desk) -> None:
-    daemon = desk.daemon().start()
+def test_a_reload_with_a_mistake_keeps_what_was(desk: Desk, tmp_path: Path) -> None:
+    read = tmp_path / "settings"  # as the unit writes it, for the role
+    read.write_text("a hash")
+    daemon = desk.daemon(env={"RUNTIME_DIRECTORY": str(tmp_path)}).start()
     daemon.write(retries="many")
     daemon.send(signal.SIGHUP)
     refused = daemon.until(lambda: daemon.lines("the settings were not taken"))
     assert refused[0]["cause"] == "Setting retries is no whole number from 0 to 20."
+    assert not read.exists()
     daemon.write(retries=3, concurrency=7)
     daemon.send(signal.SIGHUP)
     daemon.until(lambda: daemon.health()["capacity"] == 7)

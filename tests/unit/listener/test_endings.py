@@ -119,7 +119,7 @@ def test_what_a_run_that_was_ended_may_leave_is_known(
 
 def test_the_playbook_reports_the_host_that_was_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     work_on(monkeypatch, tmp_path, Told(), changed(), Result(0, 1.0, "handed back", told_of()))
-    written = [json.loads(file.read_text()) for file in tmp_path.glob("runs/*/work/*/claim.json")]
+    written = [json.loads(file.read_text()) for file in tmp_path.rglob("claim.json")]
     assert [claim["deployment"]["host"] for claim in written] == ["web"]
 
 
