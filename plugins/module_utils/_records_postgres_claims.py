@@ -257,7 +257,7 @@ class ClaimRecords(DeploymentRecords):
 
     def _give_deletion_up(self, row: Row) -> None:
         """Let a deletion fail that was claimed too often."""
-        cause = f"Given up after {row['delete_attempts']} attempts: whoever worked on it was lost each time."
+        cause = f"Given up after {row['delete_attempts']} attempts: none brought it to an end."
         self.end_claim(row, fence=True)
         self.fail_deletion(row, cause, None)
 

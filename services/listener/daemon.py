@@ -178,9 +178,16 @@ class Daemon:
         self._stop_observing()
         self._beat.set()
         self.contact.renew()
-        await old.close()
+        self._spawn(self._close(old))
         LOGGER.info("settings taken", extra={"fields": {"capacity": wanted.capacity}})
         notify("READY=1")
+
+    async def _close(self, old: Api) -> None:
+        """Give its connections back, once no claim is asked for over them: its answer would be lost."""
+        end = time.monotonic() + _HUNG_SECONDS
+        while self._promised and time.monotonic() < end:
+            await self._freed.wait(1.0)
+        await old.close()
 
     def _spawn(self, part: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(part)
@@ -247,7 +254,7 @@ class Daemon:
                 await self._look()
             outcome = await work.do()
             if work.leaves_something:
-                self._spawn(self.repair(work.public["deployment"]["id"], "a roll-out was ended in the middle"))
+                self._spawn(self._tidy(work.public["deployment"]["id"]))
         finally:
             del self.works[work.claim_id]
             self.figures.add("work_total", action=work.action, outcome=outcome.replace(" ", "_"))
@@ -282,6 +289,20 @@ class Daemon:
         finally:
             self._promised -= 1
             self._freed.ring()
+
+    async def _tidy(self, deployment_id: str) -> None:
+        """A roll-out was ended in the middle: apply what serves once more, within the bounds of repairs."""
+        pace = self.paces.of(deployment_id)
+        why = pace.why_not(time.monotonic())
+        if why:
+            fields = {"deployment_id": deployment_id, "cause": why}
+            LOGGER.warning("what a roll-out left beside a server stays there", extra={"fields": fields})
+            return
+        pace.begin(time.monotonic())
+        try:
+            await self.repair(deployment_id, "a roll-out was ended in the middle")
+        finally:
+            pace.end(time.monotonic())
 
     async def _check(self, interval: float) -> tuple[str, Outcome] | None:
         """Look whether a deployment is as its record says; None when none is due, or there is something else to do."""

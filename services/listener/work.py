@@ -105,7 +105,13 @@ class Work:
     def leaves_something(self) -> bool:
         """Whether a candidate may be left beside what serves: what serves has to be applied once more."""
         serves = self.public["deployment"].get("active_revision_number") is not None
-        return self.cut_off and serves and (self.action, self.public["reason"]) == ("apply", "due")
+        return self.cut_off and serves and self.action == "apply" and not self.again
+
+    @property
+    def again(self) -> bool:
+        """Whether what serves is applied once more, rather than a revision that is to serve."""
+        revision = self.public["revision"]
+        return bool(revision) and revision["status"] == _model.DEPLOYED
 
     def _fields(self, **more: Any) -> dict[str, Any]:
         return {
@@ -172,7 +178,7 @@ class Work:
             self._written = True
         except (OSError, InvalidInput) as error:
             return await self._no_room(error)
-        if self.said:
+        if self.said and self.again:
             await self._say("WARNING", f"The listener repairs it: {self.said}.")
         if self.attempt > 1 and self.action == "apply" and self.public["reason"] == "due":
             await self._say(
@@ -274,7 +280,7 @@ class Work:
     async def _again(self, cause: str, result: Result | None = None) -> Outcome:
         """A cause that may pass: the revision is tried again later, not for ever."""
         settings = self.tools.settings
-        if self.attempt > settings.retries or (self.public["reason"] == "named" and self.action != "delete"):
+        if self.attempt > settings.retries or (self.again and self.action != "delete"):
             return await self._give_up(f"{cause} It was attempt {self.attempt} of {settings.retries + 1}.", result)
         pause = min(_RETRY_SECONDS * 2 ** (self.attempt - 1), _MOST_RETRY)
         await self._say(

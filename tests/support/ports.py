@@ -58,8 +58,11 @@ def free_port() -> int:
 
 def port_range(count: int) -> str:
     """So many ports for deployments, as ``langgraph_port_range`` has them."""
-    first = _ranges.take(count)
-    return f"{first}-{first + count - 1}"
+    for _attempt in range(_EACH // count):
+        first = _ranges.take(count)
+        if all(map(_is_free, range(first, first + count))):
+            return f"{first}-{first + count - 1}"
+    raise RuntimeError(f"There are no {count} free ports in a row between {_own + _SINGLE} and {_own + _EACH - 1}.")
 
 
 def listens(port: int) -> bool:

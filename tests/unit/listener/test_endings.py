@@ -113,7 +113,7 @@ def test_what_a_run_that_was_ended_may_leave_is_known(
     result = Result(None, 1.0, "deadline: The run took more than 1 s", told_of())
     outcome, work = work_on(monkeypatch, tmp_path, Told(), claim, result)
     assert (outcome, work.leaves_something) == ("failed", left)
-    claim["public"]["reason"] = "named"  # a repair that was ended is no reason for another one
+    claim["public"]["revision"]["status"] = "DEPLOYED"  # a repair that was ended is no reason for another one
     assert not work_on(monkeypatch, tmp_path / "repair", Told(), claim, result)[1].leaves_something
 
 

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import pytest
 
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsUnavailable
+from ansible_collections.selfhosted.langgraph.plugins.module_utils._records import Claim
 from ansible_collections.selfhosted.langgraph.services.listener import daemon
 from ansible_collections.selfhosted.langgraph.services.listener.answers import Claims
 from ansible_collections.selfhosted.langgraph.services.listener.settings import parse
@@ -23,6 +25,7 @@ class Works:
 
     def __init__(self) -> None:
         self.now = self.most = self.done = 0
+        self.cut_off: list[bool] = []  # which of them are ended in the middle
 
     def __call__(self, tools: Any, claim: Any, asked_at: Any, said: str) -> Any:
         async def do() -> str:
@@ -34,7 +37,12 @@ class Works:
             return "done"
 
         return types.SimpleNamespace(
-            do=do, action="apply", host="", leaves_something=False, **claim["public"], public=claim["public"]
+            do=do,
+            action="apply",
+            host="",
+            leaves_something=self.cut_off.pop(0) if self.cut_off else False,
+            **claim["public"],
+            public=claim["public"],
         )
 
 
@@ -45,24 +53,45 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
     return made
 
 
-async def listener(tmp_path: Path) -> daemon.Daemon:
+class Api:
+    """Hands out what is asked for; what is asked for when it is closed gets no answer."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def claim(self, owner: Any, *, deployments: list[str], limit: None) -> Claims:
+        await asyncio.sleep(0.005)
+        if self.closed:
+            raise RecordsUnavailable("The connection was closed.")
+        return Claims([claim_of(deployments[0])], [])
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def claim_of(deployment: str) -> Claim:
+    public = {"claim_id": deployment, "deployment": {"host": "web", "id": deployment}}
+    return cast("Claim", {"public": public, "private": {}})
+
+
+def listener(tmp_path: Path, **settings: Any) -> daemon.Daemon:
     key = tmp_path / "key"
     key.write_text("k\n")
-    settings = parse({**LEAST, "api_key_file": str(key), "state_dir": str(tmp_path), "concurrency": 2})
-    made = daemon.Daemon("/none", settings)
-
-    async def claim(owner: Any, *, deployments: list[str], limit: None) -> Claims:
-        await asyncio.sleep(0.005)
-        public = {"claim_id": deployments[0], "deployment": {"host": "web"}}
-        return Claims([cast("Any", {"public": public, "private": {}})], [])
-
-    made.tools = cast("Any", types.SimpleNamespace(settings=settings, api=types.SimpleNamespace(claim=claim)))
+    usual = {**LEAST, "api_key_file": str(key), "state_dir": str(tmp_path), "concurrency": 2}
+    parsed = parse({**usual, **settings})
+    made = daemon.Daemon("/none", parsed)
+    made.tools = cast("Any", types.SimpleNamespace(settings=parsed, api=Api()))
     return made
+
+
+async def idle(made: daemon.Daemon) -> None:
+    while made._tasks:
+        await asyncio.wait(made._tasks)
 
 
 def test_fifty_sick_servers_are_repaired_two_at_a_time(tmp_path: Path, works: Works) -> None:
     async def main() -> list[bool]:
-        made = await listener(tmp_path)
+        made = listener(tmp_path)
         return await asyncio.gather(*(made.repair(f"deployment {number}", "it hangs") for number in range(50)))
 
     assert asyncio.run(main()) == [True] * 50
@@ -74,14 +103,43 @@ def test_a_repair_goes_on_when_nobody_waits_for_it_any_more(tmp_path: Path, work
     """As at a reload, and when another process leads: observing is ended, what it asked for is not."""
 
     async def main() -> None:
-        made = await listener(tmp_path)
+        made = listener(tmp_path)
         waiting = asyncio.create_task(made.repair("chat", "it hangs"))
         await asyncio.sleep(after)
         waiting.cancel()
         await asyncio.wait([waiting])
         assert waiting.cancelled()
-        while made.works or made._busy:
-            await asyncio.sleep(0.001)
+        await idle(made)
 
     asyncio.run(main())
     assert works.done == 1
+
+
+def test_a_reload_takes_no_answer_away(tmp_path: Path, works: Works) -> None:
+    async def main() -> bool:
+        made = listener(tmp_path)
+        waiting = asyncio.create_task(made.repair("chat", "it hangs"))
+        await asyncio.sleep(0)
+        made._spawn(made._close(made.tools.api))
+        done = await waiting
+        await idle(made)
+        assert cast("Api", made.tools.api).closed
+        return done
+
+    assert asyncio.run(main())
+
+
+@pytest.mark.parametrize(("per_hour", "done"), [(4, 2), (0, 1)])
+def test_what_a_roll_out_that_was_ended_left_is_looked_after_once(
+    tmp_path: Path, works: Works, caplog: pytest.LogCaptureFixture, per_hour: int, done: int
+) -> None:
+    works.cut_off = [True]
+
+    async def main() -> None:
+        made = listener(tmp_path, repairs_per_hour=per_hour)
+        made._begin(claim_of("chat"), None)
+        await idle(made)
+
+    asyncio.run(main())
+    assert works.done == done
+    assert ("stays there" in caplog.text) == (per_hour == 0)

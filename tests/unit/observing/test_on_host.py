@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.selfhosted.langgraph.services.listener.observing.bundle import _ON_HOST, MODULES, start_command
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host import (
     deployments,
+    files,
     journal,
     probes,
     units,
@@ -104,6 +105,26 @@ def test_journalctl_goes_on_after_a_place() -> None:
     assert first[-2:] == ["--unit=a.service", "--unit=b@1.service"]
     assert f"--after-cursor={CURSOR}" in again
     assert "--no-tail" in again, "else only the last ten lines after the place are shown"
+
+
+@pytest.mark.parametrize(
+    ("length", "whole", "first"), [(98, 3000, 0), (20, 9000, 4000), (400, 3000, None)], ids=["all", "lines", "bytes"]
+)
+def test_a_log_that_nobody_has_read_begins_near_its_end_and_misses_none_from_there(
+    tmp_path: Path, length: int, whole: int, first: int | None
+) -> None:
+    """None counts as too much: the newest are those that whoever read it before has not taken."""
+    log = tmp_path / "log"
+    log.write_text("".join(f"{number:0{length - 1}}\n" for number in range(whole)) + "not yet a line")
+    reader, found = files.LogFile(str(log)), []
+    while lines := reader.read(700):
+        found += [int(line.text) for line in lines if not line.note]
+    reader.close()
+    assert found == list(range(found[0], whole))
+    if first is None:
+        assert length * len(found) <= files.BACKLOG < length * (len(found) + 2)
+    else:
+        assert found[0] == first
 
 
 def test_thinner_counts_by_the_time_of_the_entries() -> None:

@@ -18,7 +18,8 @@ from .output import LINE_LIMIT, Bucket, clocks, cut, dropped
 
 CHUNK = 256 * 1024
 AT_ONCE = 32 * 1024 * 1024  # bytes of one file that are read before others have their turn
-BACKLOG = 512 * 1024  # of a log that this listener has not read before: what is kept already is kept once
+# Of a log that this listener has not read before. What is kept already is kept once; none of it counts as too much.
+BACKLOG, BACKLOG_LINES = 512 * 1024, 5000
 FIRST = 1024
 ROTATED = 20
 LAST_LINES, LAST_BYTES = 20, 16 * 1024  # of what was dropped: the last words of a process are worth more than others
@@ -120,10 +121,14 @@ class LogFile:
             return self._open(len(inodes) - 1)
         if not self._open(0):
             return False
-        size = os.fstat(self._file.handle).st_size if self._file else 0
-        if size > BACKLOG and self._file:
-            tail = os.pread(self._file.handle, BACKLOG, size - BACKLOG)
-            self._offset = self._line = size - BACKLOG + tail.find(b"\n") + 1
+        if self._file is not None:
+            size = os.fstat(self._file.handle).st_size
+            tail = os.pread(self._file.handle, min(size, BACKLOG), max(0, size - BACKLOG))
+            if size > BACKLOG:
+                tail = tail[tail.find(b"\n") + 1 :]
+            lines = tail.split(b"\n")[-1 - BACKLOG_LINES :]  # behind the last line break is the line that comes
+            self._offset = self._line = size - sum(map(len, lines)) - len(lines) + 1
+            self._bucket.grant(len(lines))
         return True
 
     def _next(self) -> bool:

@@ -72,6 +72,10 @@ class Bucket:
         if idle:
             self._tokens = min(self._tokens, BURST)
 
+    def grant(self, lines: int) -> None:
+        """Let so many more go."""
+        self._tokens += lines
+
     def take(self, after: bool = False) -> bool:
         """Whether one more line may go. after: lines were dropped; then a second's worth has to be there again."""
         if self._tokens < (RATE if after else 1):
