@@ -557,7 +557,9 @@ class Records(Protocol):
         until: str | None = None,
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
-        """Samples {name, replica, at, value} by name and time. limit 1..10000."""
+        """Samples {name, replica, at, value} by name and time: the first ones of ``since``, without it the newest ones.
+        limit 1..10000.
+        """
 
     # -- listening -----------------------------------------------------------------------------------------------
     def heartbeat(self, listener: str, process: ListenerProcess) -> Heartbeat:

@@ -26,6 +26,7 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_post
 
 _LINE_LIMIT = 16384
 _NAME_LIMIT = 255
+_PRUNED = 10_000
 METRICS_DAYS = 7
 _ORDERS = {"asc": "order by g.id limit %(limit)s", "desc": "order by g.id desc limit %(limit)s"}
 
@@ -181,11 +182,14 @@ class LogRecords(RevisionRecords):
         if until is not None:
             where.append("and m.at <= %(until)s")
             values["until"] = moment(until, "until")
+        # From a time on: the first ones, to go on after them. Else the newest.
+        order = "order by m.name, m.at, m.replica" if since is not None else "order by m.at desc"
         found = self.all(
             statement(
-                "select m.name, m.replica, m.at, m.value from control_plane.deployment_metrics m",
+                "select * from (select m.name, m.replica, m.at, m.value from control_plane.deployment_metrics m",
                 *where,
-                "order by m.name, m.at, m.replica limit %(limit)s",
+                order,
+                "limit %(limit)s) as m order by m.name, m.at, m.replica",
             ),
             values,
         )
@@ -193,11 +197,17 @@ class LogRecords(RevisionRecords):
 
     def prune_metrics(self, days: float = METRICS_DAYS) -> int:
         """Remove samples older than that; how many there were."""
-        with self.transaction():
-            return self.run(
-                "delete from control_plane.deployment_metrics where at < clock_timestamp() - make_interval(secs => %s)",
-                [days * 86400],
+        count = 0
+        while True:  # in pieces: one statement is never long
+            gone = self.run(
+                "delete from control_plane.deployment_metrics where ctid in (select ctid from "
+                "control_plane.deployment_metrics where at < clock_timestamp() - make_interval(secs => %s) "
+                "order by at limit %s)",
+                [days * 86400, _PRUNED],
             )
+            count += gone
+            if gone < _PRUNED:
+                return count
 
 
 def sample_of(sample: Mapping[str, Any]) -> tuple[str, str, datetime | None, float]:

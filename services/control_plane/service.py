@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import RecordsError
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres import PostgresRecords
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._records_postgres_service import due_places
+from ansible_collections.selfhosted.langgraph.services.control_plane import logs
 from ansible_collections.selfhosted.langgraph.services.control_plane.context import Caller, Context
 from ansible_collections.selfhosted.langgraph.services.control_plane.database import Database
 from ansible_collections.selfhosted.langgraph.services.control_plane.identity import Identities
@@ -59,11 +59,16 @@ class Service:
         """Remove figures and lines of servers that are old, now and then; each instance does, at a time of its own."""
         while True:
             await asyncio.sleep(TIDY_EVERY * random.uniform(0.5, 1))  # noqa: S311 - no secret depends on it
-            with contextlib.suppress(RecordsError):
-                await self.database.without_caller(self._prune, "the control plane")
+            for what in (self._prune_metrics, self._prune_logs):
+                try:
+                    await self.database.without_caller(what, "the control plane")
+                except RecordsError as error:  # tried again the next time
+                    logs.LOGGER.warning("what is old was not removed", extra={"fields": {"cause": str(error)}})
 
-    def _prune(self, records: PostgresRecords) -> None:
+    def _prune_metrics(self, records: PostgresRecords) -> None:
         records.prune_metrics(self.settings.observed_days)
+
+    def _prune_logs(self, records: PostgresRecords) -> None:
         records.prune_logs(self.settings.observed_days)
 
     async def stop(self) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.connec
     NotFollowed,
     place_of,
 )
-from ansible_collections.selfhosted.langgraph.services.listener.observing.health import LOST, Watched
+from ansible_collections.selfhosted.langgraph.services.listener.observing.health import LOST, SILENT, Watched
 from ansible_collections.selfhosted.langgraph.services.listener.observing.lines import clean, entry_of
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import WINDOW_LINES
 from ansible_collections.selfhosted.langgraph.services.listener.observing.outbox import Api, Line, Outbox, size_of
@@ -185,7 +185,7 @@ class Observing:
                     fields = {"host": host, "cause": str(reason)}
                     self._log.warning("the servers of a host are not observed", extra={"fields": fields})
         for host, (stream, task) in list(self._streams.items()):
-            if stream.place != places.get(host):
+            if stream.place != places.get(host) or task.done():
                 task.cancel()
                 del self._streams[host]
         for host, place in places.items():
@@ -224,7 +224,7 @@ class Observing:
                 self._look_at_clock(stream.host, message)
             elif kind == "problem":
                 self._say_once("an observer has a problem", host=stream.host, cause=str(message.get("message"))[:500])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a server writes, the others on its host are observed
             self._say_once("an observer says what makes no sense", host=stream.host, kind=kind, cause=repr(error)[:200])
             if kind == "log":
                 self._count(stream.host, stream.session, 1)
@@ -309,6 +309,9 @@ class Observing:
                 watched.lose(found[0].error, now)
             if not watched.known:
                 continue
+            silent = now - watched.heard_at
+            if not watched.unreachable and silent > max(SILENT, 3 * self._settings.health_interval):
+                watched.lose(f"nothing was heard of its health for {silent:.0f} s", now)
             pace = self._paces.of(item["id"])
             pace.look(watched.ok, now)
             claimed = item.get("claimed") is True or pace.running

@@ -13,6 +13,7 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.lines 
 
 GRACE = 120.0  # seconds that somebody who works on a deployment may leave it without an answer
 LOST = 30.0  # seconds without a host before what runs there counts as not well
+SILENT = 120.0  # seconds without a word about a deployment, which is said again and again, before nothing is known
 Health = dict[str, Any]
 
 
@@ -26,9 +27,11 @@ class Watched:
         self.installed = True
         self.bad_since: float | None = None
         self.unreachable = ""
+        self.heard_at = 0.0
 
     def hear(self, units: Mapping[str, Any] | None, now: float) -> None:
         """What the observer says: {process: {ok, message}}, None for a host that holds nothing of it."""
+        self.heard_at = now
         self.installed = units is not None
         self.unreachable = ""
         self.replicas = {
@@ -44,6 +47,7 @@ class Watched:
     def lose(self, why: str, now: float) -> None:
         """The host was not reached for a while."""
         self.unreachable = clean(why)
+        self.heard_at = now
         self._mark(now)
 
     def _mark(self, now: float) -> None:

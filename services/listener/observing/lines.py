@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
@@ -15,7 +16,7 @@ from typing import Any
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._model import LOG_LEVELS
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LEVEL = re.compile(r"^(?:\S+ ){0,3}?\W?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL", "EXCEPTION": "ERROR", "TRACE": "DEBUG", "NOTICE": "INFO"}
 _SPACE = uuid.UUID("7d8f1c5e-5f0b-4b52-9b35-6a3f0d8a2c11")
@@ -80,12 +81,14 @@ def entry_of(host: str, message: Mapping[str, Any], now: datetime) -> dict[str, 
     if message.get("note") is True:
         level = "WARNING"
     elif text.startswith("{"):
-        text, own_level, own_at = _structured(text, now)
-        level, at = own_level or level, own_at or at
+        with contextlib.suppress(RecursionError):  # nested on purpose: it stays as it is
+            text, own_level, own_at = _structured(text, now)
+            level, at = own_level or level, own_at or at
     elif not given:
         found = _LEVEL.match(text)
         level = found[1] if found else ""
     unit = str(message.get("unit") or "")
+    text = text.replace("\n", "\n  ")  # what follows cannot be taken for a line of another process
     return {
         "writer": writer_of(host, str(message.get("writer") or "")),
         "seq": int(message["seq"]),

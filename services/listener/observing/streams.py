@@ -96,8 +96,8 @@ class Stream:
             begun = time.monotonic()
             try:
                 why = await self._once()
-            except (OSError, ValueError) as error:
-                why = getattr(error, "strerror", None) or str(error)
+            except Exception as error:  # noqa: BLE001 - a host that is not observed any more has to be seen as such
+                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             if self.connected:
                 self._lost_at = time.monotonic()
                 self.since = time.time()

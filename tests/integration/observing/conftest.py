@@ -22,6 +22,7 @@ import textwrap
 import types
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors impor
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._services import ServiceError
 from ansible_collections.selfhosted.langgraph.services.listener.observing import Observing
 from tests.integration.listener.conftest import desk, plane
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listens
 from tests.support.servers import Supervisor
+from tests.support.staging import until as wait_until
 
 __all__ = ["desk", "plane"]
 
@@ -163,6 +165,8 @@ class Deployment:
     def serve(self) -> Deployment:
         for unit in self.units:
             unit.start()
+        for unit in self.units:
+            assert wait_until(partial(listens, unit.port)), f"{unit.unit} does not listen"
         state = {"colour": "blue", "queue": "blue", "revision": 1, "revision_id": self.revision, "connections": "abc"}
         (self.home / "state.json").write_text(json.dumps(state))
         return self

@@ -26,6 +26,9 @@ def test_logs_health_and_figures_arrive(host: SmallHost, watch: Watch) -> None:
             await chat.api.say("hello from the API")
             await chat.queue.say('{"event": "ran", "level": "warning", "timestamp": "2026-01-02T03:04:05Z", "run": 7}')
             await until(lambda: watch.api.said("hello") and watch.api.said("ran"))
+            await chat.api.say('{"a":' + "[" * 3000)  # more than a parser takes
+            await chat.api.say("after it")
+            await until(lambda: watch.api.said('{"a":[') and watch.api.said("after it"))
             await chat.api.ask("/count?10")
             await until(lambda: [s for s in watch.api.samples if s["name"] == "errors" and s["value"] > 0])
             assert observing.status()["hosts"]["here"]["connected"]

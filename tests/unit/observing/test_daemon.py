@@ -136,7 +136,7 @@ def test_structured_line_is_made_readable() -> None:
             }
         )
     )
-    assert found["message"] == "[api-blue] GET /x 500 latency_ms=12 path=/x\nTraceback\n  boom"
+    assert found["message"] == "[api-blue] GET /x 500 latency_ms=12 path=/x\n  Traceback\n    boom"
     assert (found["level"], found["timestamp"]) == ("ERROR", "2026-01-01T10:00:00.500000+00:00")
 
 
@@ -167,6 +167,21 @@ def test_time_that_is_not_yet() -> None:
     assert line(json.dumps({"event": "x", "timestamp": "2027-01-01T00:00:00Z"}))["timestamp"] == NOW.isoformat()
     soon = "2026-01-02T00:05:00+00:00"  # a clock that is a little ahead
     assert line(json.dumps({"event": "x", "timestamp": soon}))["timestamp"] == soon
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x9b31mb \x1b[1mc\x1b[0m", "a\ufffd31mb c"),
+        ("one\u2028two", "one\ufffdtwo"),
+        (json.dumps({"event": "x\n[queue-blue-1] FATAL"}), "x\n  [queue-blue-1] FATAL"),
+        ('{"a":' + "[" * 5000, '{"a":' + "[" * 5000),
+        ('{"event":' + "[" * 900 + "]" * 900 + "}", "[" * 900 + "]" * 900),
+    ],
+)
+def test_no_line_is_more_than_a_line(text: str, shown: str) -> None:
+    found = lines.entry_of("h", {"text": text, "unit": "api-blue", "writer": "w", "seq": 1}, NOW)
+    assert found["message"] == f"[api-blue] {shown}"
 
 
 def test_writers_differ_by_host_and_log() -> None:

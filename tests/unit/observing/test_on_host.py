@@ -9,6 +9,7 @@ import ast
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -17,12 +18,18 @@ from ansible_collections.selfhosted.langgraph.services.listener.observing.on_hos
     deployments,
     files,
     journal,
+    main,
     probes,
     units,
 )
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.deployments import Deployment, Serving
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.figures import Figures
-from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import BURST, RATE, Bucket
+from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.output import (
+    BURST,
+    RATE,
+    Bucket,
+    Output,
+)
 from ansible_collections.selfhosted.langgraph.services.listener.observing.on_host.units import Unit
 
 SLUG = "chat-1a2b3c4d"
@@ -89,10 +96,23 @@ def test_messages_of_all_kinds(message: Any, text: str) -> None:
 
 def test_what_systemd_says_about_a_unit_is_the_units() -> None:
     found = journal.parse(
-        entry(_SYSTEMD_UNIT="init.scope", UNIT=f"langgraph-{SLUG}-api-blue.service", PRIORITY="4", MESSAGE="Failed.")
+        entry(
+            _PID="1",
+            _SYSTEMD_UNIT="init.scope",
+            UNIT=f"langgraph-{SLUG}-api-blue.service",
+            PRIORITY="4",
+            MESSAGE="Failed.",
+        )
     )
     assert found is not None
     assert (found.unit, found.level) == (f"langgraph-{SLUG}-api-blue", "WARNING")
+
+
+def test_nobody_writes_in_the_name_of_another_unit() -> None:
+    found = journal.parse(entry(_PID="4711", UNIT="langgraph-other-0000000a-api-blue.service", PRIORITY="2"))
+    assert found is not None
+    assert found.unit == f"langgraph-{SLUG}-queue-blue@1"
+    assert "_PID" in next(word for word in journal.command(["a"], "") if word.startswith("--output-fields=")).split(",")
 
 
 @pytest.mark.parametrize("line", [b"", b"-- No entries --", b"[]", b'{"MESSAGE": "x"}', entry(_SYSTEMD_UNIT=None)])
@@ -150,6 +170,8 @@ def test_bucket() -> None:
     assert sum(bucket.take() for _try in range(10000)) == RATE
     bucket.pass_time(50.0, idle=True)
     assert not bucket.take(), "a clock that goes back gives nothing"
+    long = Bucket(100.0)
+    assert sum(long.take(16000) for _try in range(10000)) == BURST / 16, "long lines count by their bytes"
     hour = Bucket(4000.0, since=400.0)
     hour.pass_time(4000.0, idle=False)
     assert sum(hour.take() for _try in range(10**7 // 10)) == BURST + 3600 * RATE
@@ -244,6 +266,29 @@ def test_figures_are_rates_since_the_time_before(monkeypatch: pytest.MonkeyPatch
     clock[0] += 10
     silent = figures.of(api, Unit("up", "", 43, 1, 5e6, 1.0), 99, probes.Answer(0, "refused"))
     assert set(silent) == {"memory_bytes", "restarts", "cpu"}
+    clock[0] += 10
+    assert figures.of(api, None, 0, probes.Answer(0, "refused")) == {}, (
+        "neither the platform nor the process said anything"
+    )
+    clock[0] += 10
+    again = figures.of(api, Unit("up", "", 43, 2, 5e6, 4.0), 99, metrics(90, 0))
+    assert (again["requests"], again["cpu"], again["restarts"]) == (2.0, 0.15, 1.0), "since the last that was known"
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+def test_verdicts() -> None:
+    """What was known stays until a process has failed often enough; what is down is down, whoever has its port."""
+    observer = main.Observer({"root": "/none", "health_failures": 2, "health_interval": 1}, Output(-1))
+    one, up, down = Serving("api-blue", "u-api-blue", 1), Unit("up"), Unit("down", "failed")
+    good, bad = probes.Answer(200, ""), probes.Answer(0, "no answer")
+    assert observer._verdict(one, up, bad) is None, "an observer that was started anew does not know"
+    assert observer._verdict(one, up, bad) == {"ok": False, "message": ANY}
+    assert observer._verdict(one, up, good) == {"ok": True, "message": ""}
+    assert observer._verdict(one, up, bad) == {"ok": True, "message": ""}
+    assert observer._verdict(one, None, bad) == {"ok": False, "message": ANY}
+    assert observer._verdict(one, down, good) == {"ok": False, "message": "api-blue does not run (failed)."}
 
 
 def test_latency_in_seconds() -> None:

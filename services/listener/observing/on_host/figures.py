@@ -14,11 +14,14 @@ from .units import Unit
 
 
 class _Before(NamedTuple):
-    at: float
-    counters: Counters | None
-    cpu: float | None
-    started: int
-    restarts: int
+    """What was known last, and since when: a look that got no answer leaves it as it was."""
+
+    counters: Counters | None = None
+    counted_at: float = 0.0
+    cpu: float | None = None
+    cpu_at: float = 0.0
+    restarts: int | None = None
+    started: int = 0
 
 
 class Figures:
@@ -27,46 +30,58 @@ class Figures:
     def __init__(self) -> None:
         self._before: dict[str, _Before] = {}
 
-    def of(self, serving: Serving, unit: Unit, started: int, answer: Answer | None) -> dict[str, float]:
-        """Figures by name. started: when its process began, in whatever unit; answer: of /metrics."""
+    def of(self, serving: Serving, unit: Unit | None, started: int, answer: Answer | None) -> dict[str, float]:
+        """Figures by name. unit: None when the platform did not say; started: when its process began, in whatever
+        unit; answer: of /metrics.
+        """
         now = time.monotonic()
-        before = self._before.get(serving.unit)
-        counters = parse(answer.text) if answer is not None and answer.status == 200 else None
-        self._before[serving.unit] = _Before(
-            now,
-            counters if counters is not None or before is None else before.counters,
-            unit.cpu,
-            started or (before.started if before else 0),
-            unit.restarts,
-        )
+        before = self._before.get(serving.unit, _Before())
+        anew = bool(started and before.started and started != before.started)
         found: dict[str, float] = {}
+        if unit is not None:
+            before = self._used(unit, started, before, anew, now, found)
+        counters = parse(answer.text) if answer is not None and answer.status == 200 else None
+        if anew and before.counters is not None:
+            before = before._replace(counters=Counters())  # a new process counts from nothing
+        if counters is not None:
+            _counted(serving.name.startswith("api-"), counters, before, now, found)
+            before = before._replace(counters=counters, counted_at=now)
+        self._before[serving.unit] = before
+        return found
+
+    @staticmethod
+    def _used(unit: Unit, started: int, before: _Before, anew: bool, now: float, found: dict[str, float]) -> _Before:
+        """What the platform says: memory, restarts, and processor time since the last look."""
         if unit.memory is not None:
             found["memory_bytes"] = unit.memory
-        is_api = serving.name.startswith("api-")
-        if counters is not None:
-            if is_api and counters.pending is not None:
-                found["queue_depth"] = counters.pending
-            if not is_api and counters.active is not None:
-                found["running_jobs"] = counters.active
-        if before is None:
-            return found
-        seconds = max(now - before.at, 0.001)
-        anew = bool(started and before.started and started != before.started)
-        found["restarts"] = float(max(unit.restarts - before.restarts, 1 if anew else 0))
+        if before.restarts is not None:
+            found["restarts"] = float(max(unit.restarts - before.restarts, 1 if anew else 0))
+        if unit.cpu is not None and before.cpu is not None:
+            found["cpu"] = grown(unit.cpu, None if anew else before.cpu) / max(now - before.cpu_at, 0.001)
         if unit.cpu is not None:
-            found["cpu"] = grown(unit.cpu, None if anew else before.cpu) / seconds
-        if is_api and counters is not None and before.counters is not None:
-            old = Counters() if anew else before.counters
-            found["requests"] = grown(counters.requests, old.requests) / seconds
-            found["errors"] = grown(counters.errors, old.errors) / seconds
-            answered = grown(counters.answered, old.answered)
-            if answered > 0:
-                found["latency_ms"] = grown(counters.latency, old.latency) / answered
-        return found
+            before = before._replace(cpu=unit.cpu, cpu_at=now)
+        return before._replace(restarts=unit.restarts, started=started or before.started)
 
     def keep(self, units: list[str]) -> None:
         """Forget processes that do not serve any more."""
         self._before = {unit: before for unit, before in self._before.items() if unit in units}
+
+
+def _counted(is_api: bool, counters: Counters, before: _Before, now: float, found: dict[str, float]) -> None:
+    """What the process itself says."""
+    if is_api and counters.pending is not None:
+        found["queue_depth"] = counters.pending
+    if not is_api and counters.active is not None:
+        found["running_jobs"] = counters.active
+    old = before.counters
+    if not is_api or old is None:
+        return
+    seconds = max(now - before.counted_at, 0.001)
+    found["requests"] = grown(counters.requests, old.requests) / seconds
+    found["errors"] = grown(counters.errors, old.errors) / seconds
+    answered = grown(counters.answered, old.answered)
+    if answered > 0:
+        found["latency_ms"] = grown(counters.latency, old.latency) / answered
 
 
 def rounded(found: dict[str, float]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import Any, NamedTuple
 
 from .output import LINE_LIMIT, Bucket, clocks, cut, dropped
@@ -94,9 +95,13 @@ class LogFile:
 
     def _open(self, index: int, offset: int = 0) -> bool:
         """Go on in the log (0) or in one of its older parts."""
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
         try:
-            handle = os.open(self._paths()[index], os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            handle = os.open(self._paths()[index], flags)
         except OSError:
+            return False
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
             return False
         self.close()
         self._file = _File(handle, os.fstat(handle).st_ino, _first(handle))
@@ -128,7 +133,7 @@ class LogFile:
                 tail = tail[tail.find(b"\n") + 1 :]
             lines = tail.split(b"\n")[-1 - BACKLOG_LINES :]  # behind the last line break is the line that comes
             self._offset = self._line = size - sum(map(len, lines)) - len(lines) + 1
-            self._bucket.grant(len(lines))
+            self._bucket.grant(len(lines), len(tail))
         return True
 
     def _next(self) -> bool:
@@ -226,7 +231,7 @@ class LogFile:
             self._line = self._offset
             self._forget_line()
             start = end + 1
-            if self._bucket.take():
+            if self._bucket.take(len(head)):
                 found.append(Line(writer, seq, cut(head, length), self._position()))
             elif self._dropped:
                 self._dropped[2] += 1

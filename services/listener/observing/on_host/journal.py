@@ -58,7 +58,9 @@ def parse(line: bytes) -> Entry | None:
         cursor, realtime = str(found["__CURSOR"]), int(found["__REALTIME_TIMESTAMP"])
     except (ValueError, KeyError, TypeError):
         return None
-    about = found.get("UNIT") or found.get("_SYSTEMD_UNIT")  # UNIT: what systemd says about a unit
+    about = found.get("_SYSTEMD_UNIT")
+    if str(found.get("_PID")) == "1":  # systemd, about a unit; anybody else may write what he likes into UNIT
+        about = found.get("UNIT") or about
     if not isinstance(about, str) or not about.endswith(".service"):
         return None
     writer, seq = identity(cursor, realtime)
@@ -74,7 +76,7 @@ def command(units: Sequence[str], cursor: str) -> list[str]:
     """The journalctl that follows `units`."""
     argv = ["journalctl", "--follow", "--output=json", "--all", "--quiet", "--no-pager"]
     argv += [f"--after-cursor={cursor}", "--no-tail"] if cursor else [f"--lines={BACKLOG}"]
-    argv += ["--output-fields=MESSAGE,PRIORITY,UNIT,_SYSTEMD_UNIT"]
+    argv += ["--output-fields=MESSAGE,PRIORITY,UNIT,_SYSTEMD_UNIT,_PID"]
     return argv + [f"--unit={unit}.service" for unit in units]
 
 
@@ -94,7 +96,7 @@ class Thinner:
         """What goes of an entry: itself, a word about those before it, or nothing."""
         bucket = self._buckets.setdefault(entry.unit, Bucket(entry.at))
         bucket.pass_time(entry.at, True)
-        if not bucket.take(after=entry.unit in self._dropped):
+        if not bucket.take(len(entry.text), after=entry.unit in self._dropped):
             gone = self._dropped.setdefault(entry.unit, [entry, entry, 0])
             gone[1], gone[2] = entry, gone[2] + 1
             return []

@@ -47,6 +47,7 @@ class Observer:
         self.journal = Journal(self.positions.get("journal"))
         self.figures = Figures()
         self._failures: dict[str, int] = {}
+        self._answered: set[str] = set()  # those that answered this observer once
         self._said: dict[str, tuple[float, Any]] = {}
         self._gate: asyncio.Semaphore | None = None
         self._room = asyncio.Event()
@@ -201,22 +202,29 @@ class Observer:
             unit = units.get(serving.unit) if units is not None else None
             verdicts[serving.unit] = self._verdict(serving, unit, answers[index])
         self._failures = {unit: count for unit, count in self._failures.items() if unit in verdicts}
+        self._answered &= set(verdicts)
         for slug, found in everything.items():
             if found is None:
                 self._say_health(slug, None)
-            else:
-                self._say_health(slug, {serving.name: verdicts[serving.unit] for serving in found})
+                continue
+            told = {serving.name: verdicts[serving.unit] for serving in found}
+            if None not in told.values():
+                self._say_health(slug, told)
 
-    def _verdict(self, serving: Serving, unit: Unit | None, answer: Answer) -> dict[str, Any]:
-        """{ok, message} of one process; ok stays until it has failed often enough in a row."""
+    def _verdict(self, serving: Serving, unit: Unit | None, answer: Answer) -> dict[str, Any] | None:
+        """{ok, message} of one process; what it was stays until it has failed often enough in a row. None: it is not
+        known yet, as it has neither answered this observer nor failed that often.
+        """
+        if unit is not None and unit.state == DOWN:  # whatever answers on its port
+            self._failures[serving.unit] = self._failures.get(serving.unit, 0) + 1
+            return {"ok": False, "message": f"{serving.name} does not run ({unit.word or 'not installed'})."}
         if answer.status == 200:
             self._failures.pop(serving.unit, None)
+            self._answered.add(serving.unit)
             return {"ok": True, "message": ""}
         count = self._failures[serving.unit] = self._failures.get(serving.unit, 0) + 1
-        if unit is not None and unit.state == DOWN:
-            return {"ok": False, "message": f"{serving.name} does not run ({unit.word or 'not installed'})."}
         if count < int(self.settings["health_failures"]):
-            return {"ok": True, "message": ""}
+            return {"ok": True, "message": ""} if serving.unit in self._answered else None
         said = f"{answer.status} {answer.text.strip()[:200]}".strip() if answer.status else answer.text
         return {"ok": False, "message": f"{serving.name} does not answer on port {serving.port} ({said})."}
 
@@ -236,14 +244,14 @@ class Observer:
             begun = time.monotonic()
             everything = self._serving()
             servings = [(slug, serving) for slug, found in everything.items() for serving in found or []]
-            units = await self._units([serving for _slug, serving in servings]) or {}
+            units = await self._units([serving for _slug, serving in servings])
             answers = await asyncio.gather(
                 *[self._ask(serving.port, "/metrics", METRICS_SECONDS) for _slug, serving in servings]
             )
             found: list[list[Any]] = []
             for index, (slug, serving) in enumerate(servings):
-                unit = units.get(serving.unit, Unit())
-                started = start_of(unit.pid) if unit.pid else 0
+                unit = None if units is None else units.get(serving.unit, Unit())
+                started = start_of(unit.pid) if unit is not None and unit.pid else 0
                 figures = rounded(self.figures.of(serving, unit, started, answers[index]))
                 found += [[slug, serving.name, name, value] for name, value in figures.items()]
             self.figures.keep([serving.unit for _slug, serving in servings])

@@ -19,6 +19,7 @@ WINDOW_BYTES = 1024 * 1024
 LINE_LIMIT = 16 * 1000  # bytes of a line; with its process' name it fits into the records
 RATE = 200.0  # lines a second of one unit in the long run
 BURST = 2000.0
+SHORT = 1000  # bytes (characters) of a line that counts as one
 LONGEST = 24 * 3600.0
 
 
@@ -72,15 +73,15 @@ class Bucket:
         if idle:
             self._tokens = min(self._tokens, BURST)
 
-    def grant(self, lines: int) -> None:
-        """Let so many more go."""
-        self._tokens += lines
+    def grant(self, lines: int, size: int) -> None:
+        """Let so many more lines go, of that many bytes together."""
+        self._tokens += lines + size / SHORT
 
-    def take(self, after: bool = False) -> bool:
+    def take(self, size: int = 0, after: bool = False) -> bool:
         """Whether one more line may go. after: lines were dropped; then a second's worth has to be there again."""
         if self._tokens < (RATE if after else 1):
             return False
-        self._tokens -= 1
+        self._tokens -= max(1.0, size / SHORT)
         return True
 
 
