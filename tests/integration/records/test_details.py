@@ -259,7 +259,10 @@ def test_metrics_of_a_deployment(records: Records) -> None:
         {"name": "requests", "replica": replica, "at": "2026-01-01T00:00:01+00:00", "value": 1.0} for replica in "ab"
     ]
     assert len(records.metrics("chat")) == 7
-    assert len(records.metrics("chat", limit=2)) == 2
+    newest = records.metrics("chat", limit=3)
+    assert [(one["name"], one["value"]) for one in newest] == [("memory", 1.5), ("requests", 2.0), ("requests", 2.0)]
+    first = records.metrics("chat", since="2026-01-01T00:00:00Z", limit=2)
+    assert [(one["name"], one["value"]) for one in first] == [("memory", 1.5), ("requests", 0.0)]
     for bad in ({"name": "x"}, {"value": 1}, {"name": "x", "value": "nan"}, {"name": "x", "value": "many"}):
         with pytest.raises(InvalidInput, match=refused("sample", "samples")):
             records.append_metrics(claim_id, [bad])
