@@ -12,8 +12,18 @@ from pathlib import Path
 from ansible_collections.selfhosted.langgraph.services.listener.settings import Settings
 
 COLLECTION = Path(__file__).resolve().parent.parent.parent
+_LONGEST_SOCKET_DIRECTORY = 107 - 1 - 10 - 17  # a slash, Ansible's name of the socket, what ssh adds while it binds
 #: Of the listener itself, and not for what it starts.
 _OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "MAINPID")
+
+
+def _ssh_masters(directory: Path) -> dict[str, str]:
+    """Connections of this program's own: ssh's master ends with the run that began it, and with it the connections of
+    all others that share it. By default all of a user's do. Without any where the path of its socket is too long.
+    """
+    if len(os.fsencode(directory)) <= _LONGEST_SOCKET_DIRECTORY:
+        return {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory)}
+    return {"ANSIBLE_SSH_ARGS": "-C -o ControlMaster=no -o ControlPath=none"}
 
 
 def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
@@ -34,6 +44,7 @@ def ansible_environment(settings: Settings, home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "ANSIBLE_HOME": str(home),
         "ANSIBLE_LOCAL_TEMP": str(home / "tmp"),
+        **_ssh_masters(home / "cp"),
         "ANSIBLE_CONFIG": settings.ansible_config or str(Path(__file__).with_name("ansible.cfg")),
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([*found, "/usr/share/ansible/collections"]),
         "ANSIBLE_CALLBACKS_ENABLED": "selfhosted.langgraph.work_log",

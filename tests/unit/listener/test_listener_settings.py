@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.selfhosted.langgraph.plugins.module_utils._errors import InvalidInput
+from ansible_collections.selfhosted.langgraph.services.listener.environment import ansible_environment
 from ansible_collections.selfhosted.langgraph.services.listener.settings import load, parse
 
 LEAST = {"api_url": "https://cp/api-host", "api_key_file": "/k", "inventory": "/i", "state_dir": "/s"}
@@ -82,3 +83,15 @@ def test_the_key(tmp_path: Path) -> None:
     assert settings.read_key() == "lsv2_pt_good"
     (tmp_path / "l.json").write_text(json.dumps(LEAST))
     assert load(str(tmp_path / "l.json")) == parse(LEAST)
+
+
+def test_no_run_shares_the_connections_of_another() -> None:
+    """The master that ssh leaves for those that come ends with its run."""
+    one, other = (ansible_environment(parse(LEAST), Path(f"/s/runs/{name}/ansible")) for name in ("1-1", "2-1"))
+    assert one["ANSIBLE_SSH_CONTROL_PATH_DIR"] == "/s/runs/1-1/ansible/cp"
+    assert other["ANSIBLE_SSH_CONTROL_PATH_DIR"] != one["ANSIBLE_SSH_CONTROL_PATH_DIR"]
+    deep = ansible_environment(parse(LEAST), Path("/" + "d" * 90))
+    assert "ANSIBLE_SSH_CONTROL_PATH_DIR" not in deep, "no socket fits there"
+    assert "ControlPath=none" in deep["ANSIBLE_SSH_ARGS"]
+    said = {**LEAST, "environment": {"ANSIBLE_SSH_ARGS": "-o ProxyJump=bastion"}}
+    assert ansible_environment(parse(said), Path("/" + "d" * 90))["ANSIBLE_SSH_ARGS"] == "-o ProxyJump=bastion"
