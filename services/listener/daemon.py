@@ -444,7 +444,7 @@ def _forget_what_was_read() -> None:
     """The unit writes down which settings it was told to read: these it does not have."""
     directory = os.environ.get("RUNTIME_DIRECTORY")
     if directory:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may not be there: then there is nothing to forget
             os.unlink(os.path.join(directory, "settings"))
 
 

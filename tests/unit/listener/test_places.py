@@ -31,7 +31,7 @@ class Works:
         async def do() -> str:
             self.now += 1
             self.most = max(self.most, self.now)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # the work itself: so that several overlap, if they are let
             self.now -= 1
             self.done += 1
             return "done"
@@ -60,7 +60,7 @@ class Api:
         self.closed = False
 
     async def claim(self, owner: Any, *, deployments: list[str], limit: None) -> Claims:
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # the way to the control plane, in which others look for places
         if self.closed:
             raise RecordsUnavailable("The connection was closed.")
         return Claims([claim_of(deployments[0])], [])
@@ -119,7 +119,7 @@ def test_a_reload_takes_no_answer_away(tmp_path: Path, works: Works) -> None:
     async def main() -> bool:
         made = listener(tmp_path)
         waiting = asyncio.create_task(made.repair("chat", "it hangs"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the claim is asked for now
         made._spawn(made._close(made.tools.api))
         done = await waiting
         await idle(made)
